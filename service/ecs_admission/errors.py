@@ -1,0 +1,57 @@
+"""One tree of errors. The text of each is safe to show: it never holds a value that a caller submitted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AdmissionError(Exception):
+    """Something kept us from a decision; `reason` is the contract's word for it."""
+
+    reason: ClassVar[str] = "CannotDecide"
+
+
+class InputError(AdmissionError):
+    """The submitted document cannot be judged, whatever the policies say.
+
+    `code` is a lasting identifier such as `duplicate-key`, `status` the HTTP status (400, 413 or 422) and
+    `pointer` the JSON Pointer of the place, in which keys that AWS does not know are given by index (`<4>`).
+    """
+
+    reason = "InvalidRequest"
+
+    def __init__(self, code: str, message: str, *, status: int = 422, pointer: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.pointer = pointer
+
+
+class CannotDecideError(AdmissionError):
+    """An answer arrived that proves nothing: undefined, for another decision, or from another revision."""
+
+
+class EngineUnavailableError(AdmissionError):
+    """The policy engine could not be reached or broke off."""
+
+    reason = "EngineUnavailable"
+
+
+class DeadlineError(AdmissionError):
+    """A step did not finish inside its deadline."""
+
+    reason = "Timeout"
+
+
+class RecordUnavailableError(AdmissionError):
+    """The decision could not be made durable, so nobody may be told of it."""
+
+    reason = "RecordUnavailable"
+
+
+class PolicyError(AdmissionError):
+    """A policy pack is incomplete or inconsistent. Names file, line and reason where they are known."""
+
+
+class SettingsError(AdmissionError):
+    """The service refuses to start as configured. The text lists every problem found."""
