@@ -9,6 +9,7 @@ class AdmissionError(Exception):
     """Something kept us from a decision; `reason` is the contract's word for it."""
 
     reason: ClassVar[str] = "CannotDecide"
+    code: str | None = None
 
 
 class InputError(AdmissionError):
@@ -29,6 +30,10 @@ class InputError(AdmissionError):
 
 class CannotDecideError(AdmissionError):
     """An answer arrived that proves nothing: undefined, for another decision, or from another revision."""
+
+    def __init__(self, message: str, *, code: str = "no-proof") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class EngineUnavailableError(AdmissionError):

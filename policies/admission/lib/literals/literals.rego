@@ -1,0 +1,45 @@
+# METADATA
+# title: When a literal is taken for a secret
+# description: |
+#   The service observes (which words a name ends in, what kind a value is, which detectors know it); the
+#   functions here judge, with the tunables of data.config.kinds.
+package admission.lib.literals
+
+# METADATA
+# description: True where some signal of the literal is not explained by what its value is.
+leaks(literal) if {
+	some signal in literal.signals
+	not signal.rule in data.config.kinds.judged_elsewhere
+	not _explained(literal, signal)
+}
+
+# METADATA
+# description: True where the literal is an ARN under the name of a secret, so that the application would get the ARN.
+misplaced(literal) if {
+	literal.kind == "arn"
+	some signal in literal.signals
+	signal.detector == "name"
+}
+
+# METADATA
+# description: True where a bound kept part of the literal from being looked at.
+unscanned(literal) if {
+	some signal in literal.signals
+	signal.detector == "unscanned"
+}
+
+# A name that ends in a secret's word says nothing about a value that cannot be one.
+_explained(literal, signal) if {
+	signal.detector == "name"
+	signal.confidence == "high"
+	literal.kind in data.config.kinds.harmless
+}
+
+# A secret's word elsewhere in the name weighs less: only a value that looks like a credential counts.
+_explained(literal, signal) if {
+	signal.detector == "name"
+	signal.confidence != "high"
+	not literal.kind in data.config.kinds.credential_like
+}
+
+_explained(_, signal) if signal.detector == "unscanned"

@@ -1,0 +1,15 @@
+# METADATA
+# title: References to secret stores
+# description: Sets of the references in input, by what they are for.
+package admission.lib.references
+
+# METADATA
+# description: The fields in which ECS resolves a reference at task start with the task execution role.
+fields := {"secrets", "secretOptions", "repositoryCredentials", "environmentFiles"}
+
+# METADATA
+# description: The references that ECS resolves at task start.
+injected contains reference if {
+	some reference in input.references
+	reference.field in fields
+}

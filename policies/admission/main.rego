@@ -1,0 +1,26 @@
+# METADATA
+# title: The entrypoint of the pack
+# description: |
+#   Collects the findings of every rule below data.admission.rules, together with the proof that a decision needs:
+#   which request was judged, under which revision, by which rules.
+package admission.main
+
+# METADATA
+# entrypoint: true
+evaluation := {
+	"decisionId": input.request.uid,
+	"revision": data.revision.id,
+	"evaluated": evaluated,
+	"findings": findings,
+}
+
+# A rule is a folder: adding one under admission/rules adds it here.
+evaluated contains concat("/", [category, rule]) if {
+	some category, rule
+	data.admission.rules[category][rule].findings
+}
+
+findings contains object.union(finding, {"rule": concat("/", [category, rule])}) if {
+	some category, rule
+	some finding in data.admission.rules[category][rule].findings
+}

@@ -1,0 +1,20 @@
+# METADATA
+# title: A request that can be judged whole
+# description: |
+#   More signalled literals or references than the service passes to its policies. What was left out cannot be proven
+#   harmless. No exception covers this rule.
+# related_resources:
+#   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specifying-sensitive-data.html
+#     description: Pass sensitive data to an Amazon ECS container
+# custom:
+#   severity: critical
+#   action: deny
+#   message: the request has more suspicious values, references or findings than can be judged at once
+#   remediation: >-
+#     Mend the findings that are listed and send the request again; split a task definition with this many secrets.
+package admission.rules.bounds.exceeded
+
+# METADATA
+# scope: document
+# description: The request, where something was left out.
+findings contains {"at": ""} if input.counts.left_out > 0

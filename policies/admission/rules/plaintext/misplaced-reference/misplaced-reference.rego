@@ -1,0 +1,27 @@
+# METADATA
+# title: A reference belongs in secrets, not in environment
+# description: |
+#   ECS does not resolve what stands in environment: the application would receive the text of the ARN instead of the
+#   secret. No value leaks, but the variable does not do what its name says.
+# related_resources:
+#   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+#     description: Pass Secrets Manager secrets through Amazon ECS environment variables
+# custom:
+#   severity: medium
+#   action: deny
+#   message: "{place} holds an ARN where its name promises the secret itself"
+#   remediation: >-
+#     Move {name} from environment to secrets of container {container} and give the same ARN as valueFrom; or, where the
+#     application reads the secret by its ARN, let the name say so ({name}_ARN).
+package admission.rules.plaintext["misplaced-reference"]
+
+import data.admission.lib.literals
+
+# METADATA
+# scope: document
+# description: The environment variables with a secret's name and an ARN as value.
+findings contains {"at": literal.pointer} if {
+	some literal in input.literals
+	literal.field == "environment"
+	literals.misplaced(literal)
+}

@@ -1,0 +1,119 @@
+"""From a folder of policies to the two artefacts of a revision. For authors and CI: needs an `opa` program.
+
+Sources are staged without tests and examples, the catalogue is generated from the METADATA annotations and added as
+data, and `opa build` makes a bundle for OPA servers and the same policies as WebAssembly. OPA's output is
+reproducible, so the same sources give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ecs_admission.catalogue import read_catalogue
+from ecs_admission.engines.pack import ENTRYPOINT, OPA_ARTEFACT, WASM_ARTEFACT
+from ecs_admission.errors import PolicyError
+
+_BUILD_TIMEOUT_SECONDS = 120
+_RULES = ("admission", "rules")
+
+
+def build_pack(policies: Path, output: Path, *, opa: str) -> str:
+    """Build the pack of `policies` into the folder `output` and return its revision.
+
+    Raises `PolicyError` with OPA's own words where the sources do not check, use a built-in that is not in
+    `capabilities.json`, or lack METADATA.
+    """
+    sources = dict(_sources(policies))
+    revision = _revision(sources)
+    capabilities = policies / "capabilities.json"
+    with tempfile.TemporaryDirectory(prefix="ecs-admission-build-") as folder:
+        stage = Path(folder) / "stage"
+        for name, content in sources.items():
+            target = stage / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        (stage / "capabilities.json").unlink()
+        _run(opa, "check", "--strict", "--capabilities", str(capabilities), "--bundle", str(stage))
+        catalogue = _catalogue(opa, stage)
+        read_catalogue(catalogue)
+        _write_data(stage / "catalogue" / "data.json", {"rules": catalogue})
+        _write_data(stage / "revision" / "data.json", {"id": revision})
+        common = ("--capabilities", str(capabilities), "--revision", revision, "--bundle", str(stage))
+        output.mkdir(parents=True, exist_ok=True)
+        _run(opa, "build", *common, "--output", str(output / OPA_ARTEFACT))
+        _run(
+            opa, "build", "--target", "wasm", "--entrypoint", ENTRYPOINT, *common,
+            "--output", str(output / WASM_ARTEFACT),
+        )  # fmt: skip
+    return revision
+
+
+def find_opa() -> str:
+    """The `opa` on PATH. Raises `PolicyError` that says where to get one."""
+    program = shutil.which("opa")
+    if program is None:
+        raise PolicyError("no opa program on PATH: build the pinned release with tools/opa, or get it from its makers")
+    return program
+
+
+def _sources(policies: Path) -> Iterator[tuple[str, bytes]]:
+    """The files that make a revision, with their paths: no tests, examples or notes."""
+    if not (policies.joinpath(*_RULES)).is_dir():
+        raise PolicyError(f"{policies} is no folder of policies: it has no admission/rules")
+    for path in sorted(policies.rglob("*")):
+        name = path.relative_to(policies).as_posix()
+        is_policy = path.suffix == ".rego" and not path.stem.endswith("_test")
+        if path.is_file() and (is_policy or path.name in ("data.yaml", "data.json") or name == "capabilities.json"):
+            yield name, path.read_bytes()
+
+
+def _revision(sources: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sources.items():
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _catalogue(opa: str, stage: Path) -> dict[str, Any]:
+    report = json.loads(_run(opa, "inspect", "--annotations", "--format", "json", str(stage)))
+    found: dict[str, Any] = {}
+    for item in report.get("annotations") or []:
+        path = [term["value"] for term in item.get("path") or []]
+        annotations = item.get("annotations") or {}
+        if path[1:3] == list(_RULES) and len(path) == 5 and annotations.get("scope") == "package":
+            found["/".join(path[3:])] = _describe(annotations)
+    for folder in sorted(stage.joinpath(*_RULES).glob("*/*")):
+        rule_id = folder.relative_to(stage.joinpath(*_RULES)).as_posix()
+        if rule_id not in found:
+            raise PolicyError(f"rule {rule_id}: its package has no METADATA")
+    return found
+
+
+def _describe(annotations: dict[str, Any]) -> dict[str, Any]:
+    resources = annotations.get("related_resources") or [{}]
+    described = {key: annotations.get(key) for key in ("title", "description")}
+    return described | {"link": resources[0].get("ref")} | (annotations.get("custom") or {})
+
+
+def _write_data(path: Path, document: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, sort_keys=True))
+
+
+def _run(program: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, timeout=_BUILD_TIMEOUT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PolicyError(f"{program} {arguments[0]} did not run: {type(error).__name__}") from error
+    if done.returncode != 0:
+        raise PolicyError(f"opa {arguments[0]} failed:\n{(done.stderr or done.stdout).strip()}")
+    return done.stdout

@@ -1,0 +1,161 @@
+"""What a revision's data makes of findings: actions per environment, accounts, exceptions. Values in, value out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from ecs_admission.catalogue import Rule
+from ecs_admission.errors import InputError, PolicyError
+from ecs_admission.model import STRICTNESS, Action, DeployContext, Place
+
+_MATCH_KEYS = frozenset({"rule", "family", "container", "name", "account", "environment"})
+_REQUIRED_TEXTS = ("id", "reason", "owner", "approver", "issue")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment: its actions per rule id, the profile's and its own together."""
+
+    profile: str
+    actions: Mapping[str, Action]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyException:
+    """What the organisation accepts until `expires` (seconds since the epoch, exclusive)."""
+
+    id: str
+    match: Mapping[str, str]
+    expires: int
+
+    def covers(self, rule: str, place: Place, *, family: str | None, context: DeployContext, now: int) -> bool:
+        """True where every part of the match equals what was found, and the exception has not expired."""
+        found = {
+            "rule": rule,
+            "family": family,
+            "container": place.container,
+            "name": place.name,
+            "account": context.account,
+            "environment": context.environment,
+        }
+        return now < self.expires and all(found[key] == wanted for key, wanted in self.match.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """Actions and exceptions of one revision."""
+
+    catalogue: Mapping[str, Rule] = field(repr=False)
+    environments: Mapping[str, Environment]
+    accounts: Mapping[str, str]
+    exceptions: tuple[PolicyException, ...]
+
+    def action(self, rule: Rule, environment: str | None) -> Action:
+        """The action of a rule. An environment that no data names gets the strictest of all environments."""
+        known = self.environments.get(environment) if environment is not None else None
+        if known is not None:
+            return known.actions.get(rule.id, rule.action)
+        choices = [rule.action, *(e.actions.get(rule.id, rule.action) for e in self.environments.values())]
+        return max(choices, key=STRICTNESS.__getitem__)
+
+    def settle_environment(self, account: str | None, claimed: str | None) -> str | None:
+        """The environment to judge by: that of the account where it is listed, else the one claimed.
+
+        Raises `InputError` where the two contradict each other.
+        """
+        listed = self.accounts.get(account) if account is not None else None
+        if listed is None:
+            return claimed
+        if claimed is not None and claimed != listed:
+            raise InputError(
+                "environment-contradicted", "environment is not the one that the account is listed under"
+            )
+        return listed
+
+    def exception(self, rule: str, place: Place, *, family: str | None, context: DeployContext, now: int) -> str | None:
+        """The id of an exception that covers a finding, or None."""
+        covering = (
+            e.id for e in self.exceptions if e.covers(rule, place, family=family, context=context, now=now)
+        )
+        return next(covering, None)
+
+
+def read_governance(data: Mapping[str, Any], catalogue: Mapping[str, Rule]) -> Governance:
+    """Read the data of a revision. Raises `PolicyError` naming the file and what is wrong in it."""
+    config = data.get("config") or {}
+    profiles = {
+        name: _actions(actions, catalogue, f"config/profiles: {name}")
+        for name, actions in _mapping(config.get("profiles"), "config/profiles").items()
+    }
+    environments = {
+        name: _environment(name, facts, profiles, catalogue)
+        for name, facts in _mapping(config.get("environments"), "config/environments").items()
+    }
+    if not environments:
+        raise PolicyError("config/environments: at least one environment is needed")
+    accounts = _mapping(config.get("accounts") or {}, "config/accounts")
+    for account, environment in accounts.items():
+        if environment not in environments:
+            raise PolicyError(f"config/accounts: {account} names an environment that config/environments does not")
+    items = _mapping(data.get("exceptions") or {}, "exceptions").get("items")
+    if not isinstance(items, list):
+        raise PolicyError("exceptions: items must be a list")
+    exceptions = tuple(_exception(number, item, catalogue) for number, item in enumerate(items))
+    if len({e.id for e in exceptions}) != len(exceptions):
+        raise PolicyError("exceptions: two items have the same id")
+    return Governance(catalogue, environments, accounts, exceptions)
+
+
+def _environment(
+    name: str, facts: Any, profiles: Mapping[str, Mapping[str, Action]], catalogue: Mapping[str, Rule]
+) -> Environment:
+    where = f"config/environments: {name}"
+    facts = _mapping(facts, where)
+    if not facts.keys() <= {"profile", "actions"} or facts.get("profile") not in profiles:
+        raise PolicyError(f"{where}: needs a profile of {', '.join(profiles)}, and may have actions")
+    actions = _actions(facts.get("actions") or {}, catalogue, where)
+    return Environment(facts["profile"], {**profiles[facts["profile"]], **actions})
+
+
+def _actions(actions: Any, catalogue: Mapping[str, Rule], where: str) -> dict[str, Action]:
+    read: dict[str, Action] = {}
+    for rule, action in _mapping(actions, where).items():
+        if rule not in catalogue:
+            raise PolicyError(f"{where}: {rule} is not a rule of this revision")
+        if action not in tuple(Action):
+            raise PolicyError(f"{where}: the action of {rule} must be one of {', '.join(Action)}")
+        read[rule] = Action(action)
+    return read
+
+
+def _exception(number: int, item: Any, catalogue: Mapping[str, Rule]) -> PolicyException:
+    where = f"exceptions: item {number}"
+    item = _mapping(item, where)
+    _texts(item, _REQUIRED_TEXTS, where)
+    match = _mapping(item.get("match"), where)
+    if not {"rule", "family"} <= match.keys() <= _MATCH_KEYS:
+        raise PolicyError(f"{where}: match needs rule and family, and may have {', '.join(sorted(_MATCH_KEYS))}")
+    _texts(match, match.keys(), where)
+    if match["rule"] not in catalogue:
+        raise PolicyError(f"{where}: {match['rule']} is not a rule of this revision")
+    try:
+        expires = date.fromisoformat(str(item.get("expires"))) + timedelta(days=1)
+    except ValueError:
+        raise PolicyError(f"{where}: expires must be a date, YYYY-MM-DD") from None
+    end = datetime(expires.year, expires.month, expires.day, tzinfo=UTC)
+    return PolicyException(item["id"], match, int(end.timestamp()))
+
+
+def _texts(item: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
+    for key in keys:
+        if not isinstance(item.get(key), str) or not item[key].strip():
+            raise PolicyError(f"{where}: {key} is missing")
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise PolicyError(f"{where}: expected a mapping")
+    return value

@@ -1,0 +1,76 @@
+"""Keyed fingerprints: they tell that two literals are the same, to nobody without the key.
+
+A plain hash would not do: the rest of a task definition is known, so a weak password could be guessed from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ecs_admission.errors import SettingsError
+
+_KEY_BYTES = 32
+_FINGERPRINT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintKey:
+    """An HMAC-SHA256 key and its id, which is safe to show."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+    def fingerprint(self, value: str) -> str:
+        """`<key id>:<32 hex digits>`: HMAC-SHA256 of the UTF-8 text, cut to 128 bits."""
+        digest = hmac.digest(self.secret, value.encode("utf-8", "surrogatepass"), "sha256")
+        return f"{self.id}:{digest[:_FINGERPRINT_BYTES].hex()}"
+
+
+def make_key(secret: bytes) -> FingerprintKey:
+    """A key with an id derived from it, so that the same key has the same id on every node."""
+    return FingerprintKey("k" + hashlib.sha256(b"ecs-admission fingerprint key id\0" + secret).hexdigest()[:8], secret)
+
+
+def ephemeral_key() -> FingerprintKey:
+    """A key that dies with the process: for `check`, which records nothing."""
+    return make_key(secrets.token_bytes(_KEY_BYTES))
+
+
+def load_or_create_key(path: Path) -> FingerprintKey:
+    """The key in `path` (64 hex digits, mode 0600), made on first start.
+
+    Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
+    Raises `SettingsError` when the file is readable by others or holds no key.
+    """
+    if not path.exists():
+        _create(path)
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
+    try:
+        secret = bytes.fromhex(path.read_text("ascii").strip())
+    except (ValueError, UnicodeDecodeError):
+        secret = b""
+    if len(secret) != _KEY_BYTES:
+        raise SettingsError(f"{path} does not hold a fingerprint key of 64 hex digits")
+    return make_key(secret)
+
+
+def _create(path: Path) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,114 @@
+"""The grammar of references to secret stores, as the ECS agent reads it.
+
+Sources: the agent's asmsecret.go (a Secrets Manager resource splits at ":" into exactly two or five parts), the API
+reference of Secret and RepositoryCredentials, and the developer guide on environment files.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ARN_PARTS = 6
+_PARTITION = re.compile(r"aws(?:-[a-z]{1,8}){0,3}")
+_REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]{1,12}){1,3}-[0-9]{1,2}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_SECRET_ID = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
+_JSON_KEY = re.compile(r"[^\x00-\x1f:]{0,256}")
+_STAGE = re.compile(r"[^\x00-\x1f:\s]{0,256}")
+_PARAMETER = re.compile(r"[A-Za-z0-9_./-]{1,2048}")
+_BUCKET_OBJECT = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedReference:
+    """The parts of a reference; where `problem` is set, the parts that could still be read."""
+
+    service: str | None = None
+    partition: str | None = None
+    region: str | None = None
+    account: str | None = None
+    resource: str | None = None
+    json_key: str | None = None
+    version_stage: str | None = None
+    version_id: str | None = None
+    problem: str | None = None
+
+
+def parse_value_from(text: str) -> ParsedReference:
+    """Read a `valueFrom` of `secrets` or `secretOptions`."""
+    if not text:
+        return ParsedReference(problem="empty")
+    if not text.startswith("arn:"):
+        if _PARAMETER.fullmatch(text):
+            return ParsedReference(service="ssm", resource=text)
+        return ParsedReference(problem="invalid-name")
+    arn = _parse_arn(text)
+    if arn is None:
+        return ParsedReference(problem="malformed-arn")
+    service, partition, region, account, resource = arn
+    common = {"service": service, "partition": partition, "region": region, "account": account}
+    if service == "secretsmanager":
+        return _secret(resource, common)
+    if service == "ssm":
+        return _parameter(resource, common)
+    return ParsedReference(problem="wrong-service")
+
+
+def parse_credentials_parameter(text: str) -> ParsedReference:
+    """Read a `repositoryCredentials.credentialsParameter`: a Secrets Manager ARN without JSON key, or a bare name."""
+    if not text:
+        return ParsedReference(problem="empty")
+    if not text.startswith("arn:"):
+        known = _SECRET_ID.fullmatch(text) is not None
+        return ParsedReference(service="secretsmanager", resource=text) if known else ParsedReference(problem="invalid-name")
+    parsed = parse_value_from(text)
+    if parsed.problem is None and parsed.service != "secretsmanager":
+        return ParsedReference(problem="wrong-service")
+    if parsed.problem is None and ":secret:" in text and text.count(":") > _ARN_PARTS:
+        return ParsedReference(problem="json-key-parts")
+    return parsed
+
+
+def parse_environment_file(text: str) -> ParsedReference:
+    """Read an `environmentFiles[].value`: the ARN of an S3 object. The agent's pattern has no Region or account."""
+    parts = text.split(":", _ARN_PARTS - 1)
+    if len(parts) != _ARN_PARTS or parts[0] != "arn" or parts[2] != "s3" or parts[3] or parts[4]:
+        return ParsedReference(problem="malformed-arn")
+    if not _PARTITION.fullmatch(parts[1]) or not _BUCKET_OBJECT.fullmatch(parts[5]):
+        return ParsedReference(problem="malformed-arn")
+    return ParsedReference(service="s3", partition=parts[1], resource=parts[5])
+
+
+def _parse_arn(text: str) -> tuple[str, str, str, str, str] | None:
+    parts = text.split(":", _ARN_PARTS - 1)
+    if len(parts) != _ARN_PARTS:
+        return None
+    _, partition, service, region, account, resource = parts
+    well_formed = _PARTITION.fullmatch(partition) and _REGION.fullmatch(region) and _ACCOUNT.fullmatch(account)
+    return (service, partition, region, account, resource) if well_formed and resource else None
+
+
+def _secret(resource: str, common: dict[str, str]) -> ParsedReference:
+    parts = resource.split(":")
+    if parts[0] != "secret":
+        return ParsedReference(problem="not-a-secret")
+    if len(parts) not in (2, 5):
+        return ParsedReference(problem="json-key-parts")
+    if not _SECRET_ID.fullmatch(parts[1]):
+        return ParsedReference(problem="not-a-secret")
+    key, stage, version = parts[2:] if len(parts) > 2 else ("", "", "")  # noqa: PLR2004
+    if not (_JSON_KEY.fullmatch(key) and _STAGE.fullmatch(stage) and _STAGE.fullmatch(version)):
+        return ParsedReference(problem="not-a-secret")
+    return ParsedReference(
+        **common, resource=parts[1], json_key=key or None, version_stage=stage or None, version_id=version or None
+    )
+
+
+def _parameter(resource: str, common: dict[str, str]) -> ParsedReference:
+    if resource.startswith("parameter:"):
+        return ParsedReference(problem="parameter-colon")
+    name = resource.removeprefix("parameter/")
+    if name == resource or not _PARAMETER.fullmatch(name):
+        return ParsedReference(problem="not-a-parameter")
+    return ParsedReference(**common, resource=name)

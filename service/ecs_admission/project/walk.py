@@ -1,0 +1,206 @@
+"""One walk over the canonical object: what is shown of it, and every literal and reference in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ecs_admission.model import REDACTED, JSONObject
+from ecs_admission.project.detectors.protocol import Leaf
+from ecs_admission.project.disclosure import Aliases, Disclosure
+from ecs_admission.project.fields import NAME, Node
+from ecs_admission.project.parts import flag_name
+from ecs_admission.project.references import (
+    ParsedReference,
+    parse_credentials_parameter,
+    parse_environment_file,
+    parse_value_from,
+)
+
+_PARSERS: dict[str, Callable[[str], ParsedReference]] = {
+    "secrets": parse_value_from,
+    "secretOptions": parse_value_from,
+    "environment": parse_value_from,
+    "repositoryCredentials": parse_credentials_parameter,
+    "environmentFiles": parse_environment_file,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReference:
+    """A reference and where it stands. `shown` is its name as it may be shown."""
+
+    pointer: str
+    container: str | None
+    field: str
+    shown: str | None
+    parsed: ParsedReference
+
+
+@dataclass(slots=True)
+class Walk:
+    """Collects while it walks. Made for one request and thrown away."""
+
+    disclosure: Disclosure
+    aliases: Aliases = field(default_factory=Aliases)
+    leaves: list[Leaf] = field(default_factory=list, repr=False)
+    references: list[FoundReference] = field(default_factory=list)
+    containers: int = 0
+
+    def visit(self, value: Any, node: Node, pointer: str, container: str | None) -> Any:
+        """What may be shown of `value`. Literals and references below it are collected on the way."""
+        if node.kind == "structure" and isinstance(value, dict):
+            return self._structure(value, node, pointer, container)
+        if node.kind == "list" and isinstance(value, list):
+            return self._list(value, node, pointer, container)
+        if node.kind == "map" and isinstance(value, dict):
+            return self._map(value, node, pointer, container)
+        if isinstance(value, str):
+            return self._string(value, node, pointer, container, name=None)
+        if isinstance(value, dict | list):
+            self.unknown(value, node.field, pointer, container)
+            return REDACTED
+        return value
+
+    def show(self, text: str, node_field: str, pointer: str, container: str | None) -> str:
+        """A caller's name as it may be shown. One that may not is also a literal."""
+        if self.disclosure.allows(text, NAME):
+            return text
+        self.leaves.append(Leaf(pointer, container, node_field, text))
+        return self.aliases.alias(text)
+
+    def unknown(self, value: Any, node_field: str, pointer: str, container: str | None, name: str | None = None) -> None:
+        """Take every string below a value that AWS's model does not describe as a literal, keys included."""
+        if isinstance(value, dict):
+            for index, (key, inner) in enumerate(value.items()):
+                place = f"{pointer}/<{index}>"
+                self.leaves.append(Leaf(place, container, node_field, key))
+                self.unknown(inner, node_field, place, container, key)
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                self.unknown(inner, node_field, f"{pointer}/{index}", container, name)
+        elif value is not None and not isinstance(value, bool):
+            self._leaf(str(value), node_field, pointer, container, name)
+
+    def show_part(self, name: str | None) -> str | None:
+        """The name of a part of a literal, as it may be shown."""
+        return None if name is None else self._shown(name)
+
+    def _structure(self, value: JSONObject, node: Node, pointer: str, container: str | None) -> Any:
+        if node.location == "containerDefinitions[]":
+            self.containers += 1
+            name = value.get("name")
+            container = self._container(name, pointer)
+        name_text = value.get(node.named_by) if node.named_by else None
+        shown: JSONObject = {}
+        for index, (key, inner) in enumerate(value.items()):
+            member = node.members.get(key)
+            if member is None:
+                self.unknown(inner, "unknown", f"{pointer}/<{index}>", container, key)
+                self.leaves.append(Leaf(f"{pointer}/<{index}>", container, "unknown", key))
+            elif key == "environment" and member.kind == "list":
+                shown["environmentNames"] = self._environment(inner, member, f"{pointer}/environment", container)
+            elif isinstance(inner, str):
+                shown[key] = self._string(inner, member, f"{pointer}/{key}", container, name=name_text)
+            else:
+                shown[key] = self.visit(inner, member, f"{pointer}/{key}", container)
+        return shown
+
+    def _container(self, name: Any, pointer: str) -> str:
+        if not isinstance(name, str):
+            return pointer.rpartition("/")[2]
+        return name if self.disclosure.allows(name, NAME) else self.aliases.alias(name)
+
+    def _environment(self, items: Any, node: Node, pointer: str, container: str | None) -> list[Any]:
+        """The fast path: environments hold most of the strings of most requests, and only their names are kept."""
+        item = node.item
+        assert item is not None  # noqa: S101 - a list always has an item
+        names: list[Any] = []
+        allows, append = self.disclosure.allows, self.leaves.append
+        for index, variable in enumerate(items):
+            name, value = variable.get("name"), variable.get("value")
+            known = (name is not None) + (value is not None)
+            shown = None
+            if name is not None:
+                shown = name if allows(name, NAME) else self.show(name, "environment", f"{pointer}/{index}/name", container)
+            names.append(shown)
+            if value is not None:
+                append(Leaf(f"{pointer}/{index}/value", container, "environment", value, name, shown))
+            if len(variable) > known:
+                self._beside(variable, item, f"{pointer}/{index}", container, name)
+        return names
+
+    def _beside(self, variable: JSONObject, item: Node, pointer: str, container: str | None, name: str | None) -> None:
+        """What an entry of environment holds beside name and value, such as a valueFrom out of place."""
+        for index, (key, inner) in enumerate(variable.items()):
+            if key in ("name", "value"):
+                continue
+            member = item.members.get(key)
+            if member is not None and isinstance(inner, str):
+                self._string(inner, member, f"{pointer}/{key}", container, name=name)
+            else:
+                place = f"{pointer}/<{index}>"
+                self.leaves.append(Leaf(place, container, "unknown", key))
+                self.unknown(inner, "unknown", place, container, key)
+
+    def _list(self, value: list[Any], node: Node, pointer: str, container: str | None) -> list[Any]:
+        if node.item is None:
+            return []
+        if not node.arguments:
+            return [self.visit(inner, node.item, f"{pointer}/{index}", container) for index, inner in enumerate(value)]
+        name: str | None = None
+        shown = []
+        for index, argument in enumerate(value):
+            shown.append(self._string(argument, node.item, f"{pointer}/{index}", container, name=name))
+            name = flag_name(argument)
+        return shown
+
+    def _map(self, value: JSONObject, node: Node, pointer: str, container: str | None) -> JSONObject:
+        shown: JSONObject = {}
+        for index, (key, inner) in enumerate(value.items()):
+            allowed = self.disclosure.allows(key, NAME)
+            place = f"{pointer}/{_escape(key)}" if allowed else f"{pointer}/<{index}>"
+            label = key if allowed else self.show(key, node.field, place, container)
+            if isinstance(inner, str) and node.item is not None:
+                shown[label] = self._string(inner, node.item, place, container, name=key)
+            else:
+                self.unknown(inner, node.field, place, container, key)
+                shown[label] = REDACTED
+        return shown
+
+    def _string(self, value: str, node: Node, pointer: str, container: str | None, *, name: str | None) -> str:
+        if node.reference is not None:
+            return self._reference(value, node.reference, pointer, container, name)
+        if node.identifier is not None:
+            if self.disclosure.allows(value, node.identifier):
+                return value
+            self._leaf(value, node.field, pointer, container, None)
+            return self.aliases.alias(value)
+        self._leaf(value, node.field, pointer, container, name)
+        return REDACTED
+
+    def _reference(self, value: str, kind: str, pointer: str, container: str | None, name: str | None) -> str:
+        parsed = self._disclosed(_PARSERS[kind](value))
+        shown = None if name is None else self._shown(name)
+        self.references.append(FoundReference(pointer, container, kind, shown, parsed))
+        # Somebody may have pasted the secret itself, so the text is looked at like any other; its name is no sign here.
+        self._leaf(value, kind, pointer, container, None)
+        return REDACTED
+
+    def _disclosed(self, parsed: ParsedReference) -> ParsedReference:
+        """The parts that a caller chose freely may be the secret itself, pasted; they are shown like any name."""
+        free = ("resource", "json_key", "version_stage", "version_id")
+        texts = {part: getattr(parsed, part) for part in free}
+        return replace(parsed, **{part: self._shown(text) for part, text in texts.items() if text is not None})
+
+    def _leaf(self, value: str, node_field: str, pointer: str, container: str | None, name: str | None) -> None:
+        shown = None if name is None else self._shown(name)
+        self.leaves.append(Leaf(pointer, container, node_field, value, name, shown))
+
+    def _shown(self, name: str) -> str:
+        return name if self.disclosure.allows(name, NAME) else self.aliases.alias(name)
+
+
+def _escape(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,69 @@
+"""Say what is wrong and what to change: the catalogue's words with the request's own names filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ecs_admission.catalogue import Rule
+from ecs_admission.model import Finding, Place
+
+_FIELD_WORDS: Mapping[str, str] = {
+    "environment": "environment variable",
+    "command": "command",
+    "entryPoint": "entry point",
+    "healthCheck": "health check",
+    "dockerLabel": "docker label",
+    "logOption": "log option",
+    "firelensOption": "FireLens option",
+    "driverOption": "volume driver option",
+    "volumeLabel": "volume label",
+    "systemControl": "system control",
+    "proxyProperty": "proxy property",
+    "secretOptions": "secret option",
+    "unknown": "unknown field",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One finding in words. `remediation` says how to get to allow."""
+
+    rule: str
+    message: str
+    remediation: str
+    field: str
+    severity: str
+    container: str | None
+    name: str | None
+    link: str
+
+
+def explain(finding: Finding, catalogue: Mapping[str, Rule]) -> Cause:
+    """The cause of a finding. Only METADATA's text and names that may be shown go into it."""
+    rule = catalogue[finding.rule]
+    variant = rule.variants.get(finding.variant) if finding.variant is not None else None
+    message = (variant and variant.message) or rule.message
+    remediation = (variant and variant.remediation) or rule.remediation
+    return Cause(
+        rule=rule.id,
+        message=_fill(message, finding.place),
+        remediation=_fill(remediation, finding.place),
+        field=finding.pointer,
+        severity=rule.severity,
+        container=finding.place.container,
+        name=finding.place.name,
+        link=rule.link,
+    )
+
+
+def _fill(template: str, place: Place) -> str:
+    kind = _FIELD_WORDS.get(place.field, place.field)
+    of_container = f" of container {place.container}" if place.container else ""
+    return " ".join(
+        template.replace("{place}", f"{kind} {place.name}{of_container}" if place.name else f"{kind}{of_container}")
+        .replace("{field}", kind)
+        .replace("{container}", place.container or "(none)")
+        .replace("{name}", place.name or f"this {kind}")
+        .split()
+    )
