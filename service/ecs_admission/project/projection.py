@@ -77,6 +77,10 @@ class Projector:
             places=_places(literals, walk.references),
         )
 
+    def knows(self, text: str) -> bool:
+        """True where a detector takes the text by itself for a secret, whatever it is called."""
+        return any(detector.knows(text) for detector in self._detectors)
+
     def _observe(self, leaves: list[Leaf], walk: Walk) -> tuple[list[Leaf], dict[int, list[Signal]]]:
         parts = [replace(part, shown=walk.show_part(part.name)) for _, part in self._parts.find(leaves)]
         everything = leaves + parts

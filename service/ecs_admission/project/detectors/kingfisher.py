@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -25,9 +26,7 @@ class KingfisherDetector:
     name = "kingfisher"
 
     def __init__(self, cache: Path | None = None) -> None:
-        cache = cache or _default_cache()
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._scanner = Scanner(Rules(confidence="medium", cache_dir=cache), redact=True, policy=_POLICY)
+        self._scanner = Scanner(_load_rules(cache or default_cache()), redact=True, policy=_POLICY)
 
     def scan(self, leaves: Sequence[Leaf]) -> Iterator[tuple[int, Signal]]:
         """See `Detector`. What the pass over the joined text points at is scanned again alone, and that counts."""
@@ -50,6 +49,22 @@ class KingfisherDetector:
         return sorted(found.items())
 
 
-def _default_cache() -> Path:
+def default_cache() -> Path:
+    """Where compiled rules are kept: `KF_RULE_CACHE_DIR`, or a folder of ours in the user's cache."""
+    given = os.environ.get("KF_RULE_CACHE_DIR")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ecs-admission" / "kingfisher"
+    return Path(given) if given else Path(base) / "ecs-admission" / "kingfisher"
+
+
+def warm_cache() -> None:
+    """Compile the rules into the cache unless something is there. A wrong entry is noticed and compiled again."""
+    cache = default_cache()
+    if not cache.is_dir() or not any(cache.iterdir()):
+        _load_rules(cache)
+
+
+def _load_rules(cache: Path) -> Rules:
+    # Where the folder cannot be made (a read-only root), the library compiles without it.
+    with contextlib.suppress(OSError):
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Rules(confidence="medium", cache_dir=cache)

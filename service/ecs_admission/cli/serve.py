@@ -1,0 +1,37 @@
+"""`ecs-admission serve`."""
+
+from __future__ import annotations
+
+import click
+
+from ecs_admission.cli import fail
+from ecs_admission.errors import AdmissionError
+from ecs_admission.settings import read_settings
+from ecs_admission.telemetry import configure, logger
+
+
+@click.command(name="serve")
+def command() -> None:
+    """Run the service under gunicorn, as the ECS_ADMISSION_* settings say."""
+    try:
+        settings = read_settings()
+        configure(settings.log_level)
+        # Imported before the fork, so that workers share the pages; built after it, in each worker.
+        from ecs_admission.app import check_start  # noqa: PLC0415
+        from ecs_admission.server import Server  # noqa: PLC0415
+
+        pack = check_start(settings)
+    except AdmissionError as error:
+        fail(error)
+        return
+    logger().info(
+        "starting",
+        bind=settings.bind,
+        engine=settings.engine,
+        data_dir=str(settings.data_dir),
+        workers=settings.workers,
+        threads=settings.threads,
+        revision=pack.revision,
+        rule_count=len(pack.catalogue),
+    )
+    Server(settings).run()

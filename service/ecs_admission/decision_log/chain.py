@@ -1,0 +1,70 @@
+"""The hash chain of one writer.
+
+Each entry names its writer, its place in the writer's chain and the hash of the entry before it, inside the bytes
+that its own hash covers. So no entry can be edited, moved or taken from the middle without breaking the chain.
+What a chain alone does not show (a cut tail, a full recomputation) is the business of digests and anchors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final
+
+from ecs_admission.decision_log.entries import EntryDraft, canonical_bytes
+from ecs_admission.model import JSONObject
+
+ENTRY_VERSION: Final = 1
+"""`v` of an entry. Adding a field does not change it, changing what one means does."""
+
+NO_PREVIOUS: Final = "0" * 64
+"""`previous` of a writer's first entry."""
+
+MAX_WRITER_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a writer's chain: where the next entry goes and what it has to name."""
+
+    next_sequence: int = 0
+    hash: str = NO_PREVIOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A sealed entry. `content` are the bytes that `hash` covers; `document` is what they say."""
+
+    writer: str
+    sequence: int
+    hash: str
+    content: bytes = field(repr=False)
+    document: JSONObject = field(repr=False)
+
+
+def seal(draft: EntryDraft, writer: str, sequence: int, previous: str) -> Entry:
+    """Give a draft its place in a chain. `writer` has at most `MAX_WRITER_LENGTH` characters."""
+    document = {
+        "v": ENTRY_VERSION,
+        "writer": writer,
+        "sequence": sequence,
+        "previous": previous,
+        **draft.document,
+    }
+    content = canonical_bytes(document)
+    return Entry(writer=writer, sequence=sequence, hash=entry_hash(content), content=content, document=document)
+
+
+def seal_all(drafts: list[EntryDraft], writer: str, head: Head) -> tuple[list[Entry], Head]:
+    """Chain several drafts in their order after `head`, and the head that they make."""
+    entries: list[Entry] = []
+    for draft in drafts:
+        entry = seal(draft, writer, head.next_sequence, head.hash)
+        entries.append(entry)
+        head = Head(next_sequence=entry.sequence + 1, hash=entry.hash)
+    return entries, head
+
+
+def entry_hash(content: bytes) -> str:
+    """The leaf hash of RFC 6962 in hex: the zero byte keeps a leaf from ever being read as an inner node."""
+    return hashlib.sha256(b"\x00" + content).hexdigest()

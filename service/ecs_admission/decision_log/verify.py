@@ -1,0 +1,198 @@
+"""Walking the chains: is what is stored what was written?
+
+Streams in constant memory, a page of a chain at a time, so that it never holds back the database's own upkeep.
+What the database alone cannot show, `Report.summary` says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import LargeBinary, cast, func, select
+from sqlalchemy.engine import Row
+
+from ecs_admission.decision_log.chain import NO_PREVIOUS, entry_hash
+from ecs_admission.decision_log.connections import translated
+from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.decision_log.schema import bodies, entries, index_columns
+
+MAX_LISTED: Final = 1_000
+"""Problems listed one by one; all are counted."""
+
+INCOMPLETE: Final = frozenset({"gap", "missing-body"})
+"""Problems that say something is not there. All others say that something is not what was written."""
+
+_PAGE: Final = 500
+_READING: Final = "the decision log cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at one place of a chain. `sequence` is that of the first entry missing, for a gap.
+
+    Problems: `unreadable`, `hash`, `previous`, `columns`, `not-a-start`, `gap`, `missing-body`, `body`,
+    `unexpected-body`. The last has no place in a chain, and the id of the body as `writer`.
+    """
+
+    writer: str
+    sequence: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a walk found. `counts` has the number of each problem, `problems` at most `MAX_LISTED` of them."""
+
+    writers: int
+    entries: int
+    problems: tuple[Problem, ...]
+    counts: Mapping[str, int]
+
+    @property
+    def exit_code(self) -> int:
+        """0 whole, 1 tampered, 2 incomplete; both is 1."""
+        if self.counts.keys() - INCOMPLETE:
+            return 1
+        return 2 if self.counts else 0
+
+    @property
+    def summary(self) -> str:
+        """One paragraph for a person, which claims no more than was looked at."""
+        what = f"{self.entries} entries in {self.writers} chains"
+        if not self.counts:
+            verdict = f"{what}: no entry was edited, moved or taken from between others."
+        else:
+            found = ", ".join(f"{problem} {count}" for problem, count in sorted(self.counts.items()))
+            verdict = f"{what}: {'TAMPERED' if self.exit_code == 1 else 'INCOMPLETE'} ({found})."
+        return (
+            f"{verdict} The database alone cannot exclude that the newest entries of a chain or a whole chain were "
+            "removed, that a chain was recomputed from some entry on, or that an older copy was restored: that "
+            "takes signed digests and anchors outside it, which this log does not have."
+        )
+
+
+class _Findings:
+    """Collects problems in bounded memory."""
+
+    def __init__(self) -> None:
+        self.listed: list[Problem] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, writer: str, sequence: int, problem: str) -> None:
+        self.counts[problem] += 1
+        if len(self.listed) < MAX_LISTED:
+            self.listed.append(Problem(writer, sequence, problem))
+
+
+def verify_chains(reader: LogReader) -> Report:
+    """Check every entry of every writer, and every body. Raises `RecordUnavailableError` when it cannot read."""
+    findings = _Findings()
+    writers = count = 0
+    for writer in _writers(reader):
+        writers += 1
+        count += _verify_chain(reader, writer, findings)
+    for body_id in _bodies_without_entry(reader):
+        findings.add(body_id, 0, "unexpected-body")
+    return Report(writers=writers, entries=count, problems=tuple(findings.listed), counts=dict(findings.counts))
+
+
+def _verify_chain(reader: LogReader, writer: str, findings: _Findings) -> int:
+    """Check one chain and return how many entries it has."""
+    count, expected, previous = 0, 0, NO_PREVIOUS
+    for row in _chain(reader, writer):
+        if not isinstance(row.sequence, int):  # SQLite keeps what it is given
+            findings.add(writer, expected, "columns")
+            continue
+        if row.sequence != expected:
+            findings.add(writer, expected, "gap")
+        for problem in _entry_problems(row, previous if row.sequence == expected else None):
+            findings.add(writer, row.sequence, problem)
+        count, expected, previous = count + 1, row.sequence + 1, entry_hash(row.bytes)
+    return count
+
+
+def _entry_problems(row: Row[Any], previous: str | None) -> Iterator[str]:
+    """What is wrong with one row. `previous` is the hash of the entry before it, None when that is missing."""
+    if entry_hash(row.bytes) != row.hash:
+        yield "hash"
+    document = _document(row.bytes)
+    if document is None:
+        yield "unreadable"
+        return
+    if previous is not None and document.get("previous") != previous:
+        yield "previous"
+    derived = index_columns(document)
+    if any(row._mapping[name] != value for name, value in derived.items()):
+        yield "columns"
+    if row.sequence == 0 and document.get("kind") != "node_start":
+        yield "not-a-start"
+    expected = document.get("body")
+    if expected is not None and row.body is None:
+        yield "missing-body"
+    elif row.body is not None and not expected == row.body_sha256 == hashlib.sha256(row.body).hexdigest():
+        yield "body"
+
+
+def _document(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _writers(reader: LogReader) -> Iterator[str]:
+    """Every writer's name, each found by one step in the primary key."""
+    query = select(func.min(entries.c.writer))
+    while True:
+        with translated(_READING), reader.connect() as connection:
+            writer = connection.execute(query).scalar_one()
+        if writer is None:
+            return
+        yield writer
+        query = select(func.min(entries.c.writer)).where(entries.c.writer > writer)
+
+
+def _chain(reader: LogReader, writer: str) -> Iterator[Row[Any]]:
+    """The entries of a writer with their bodies, in order."""
+    after: int | None = None
+    while True:
+        query = (
+            select(
+                *(column for column in entries.c if column is not entries.c.bytes),
+                # SQLite keeps a type with each value, and an edit may have left text here.
+                cast(entries.c.bytes, LargeBinary).label("bytes"),
+                cast(bodies.c.bytes, LargeBinary).label("body"),
+                bodies.c.sha256.label("body_sha256"),
+            )
+            .outerjoin_from(entries, bodies, entries.c.id == bodies.c.id)
+            .where(entries.c.writer == writer)
+            .order_by(entries.c.sequence)
+            .limit(_PAGE)
+        )
+        if after is not None:
+            query = query.where(entries.c.sequence > after)
+        last = after
+        with translated(_READING), reader.connect() as connection:
+            for row in connection.execute(query):
+                last = row.sequence
+                yield row
+        if last == after:
+            return
+        after = last
+
+
+def _bodies_without_entry(reader: LogReader) -> Iterator[str]:
+    query = (
+        select(bodies.c.id)
+        .outerjoin_from(bodies, entries, entries.c.id == bodies.c.id)
+        .where(entries.c.id.is_(None))
+        .order_by(bodies.c.id)
+    )
+    with translated(_READING), reader.connect() as connection:
+        yield from connection.execute(query).scalars()

@@ -1,0 +1,91 @@
+"""`POST /v1/operations/{Operation}` and `POST /v1/admission/reviews`: judge a request and answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, Response, request
+
+from ecs_admission.adapt.envelope import API_VERSION, KIND
+from ecs_admission.adapt.operations import OPERATIONS
+from ecs_admission.adapt.submission import Adapted, read_operation, read_review
+from ecs_admission.errors import InputError
+from ecs_admission.http.answers import PROBLEM, json_answer
+from ecs_admission.model import Outcome, UserInfo
+from ecs_admission.respond.admission_review import problem
+from ecs_admission.review import Answer, Reviewer
+from ecs_admission.telemetry import logger
+
+# Nobody is authenticated yet, which is why the service listens on loopback only.
+_ANONYMOUS = UserInfo("system:anonymous", ("system:unauthenticated",))
+_DECIDED = (Outcome.ALLOWED, Outcome.DENIED, Outcome.FAIL_OPEN)
+
+
+def blueprint(reviewer: Reviewer) -> Blueprint:
+    """The routes that judge."""
+    routes = Blueprint("admission", __name__)
+
+    @routes.post("/v1/operations/<operation>")
+    def operations(operation: str) -> Response:
+        body, query = request.get_data(cache=False), request.query_string
+        known = operation if operation in OPERATIONS else None
+        answer = _review(
+            reviewer, lambda: read_operation(operation, body, _pairs(query)), known, "operations"
+        )  # fmt: skip
+        return _respond(answer, deny_status=403)
+
+    @routes.post("/v1/admission/reviews")
+    def reviews() -> Response:
+        body, query = request.get_data(cache=False), request.query_string
+        answer = _review(reviewer, lambda: _read_review(body, query), None, "reviews")
+        return _respond(answer, deny_status=200)
+
+    return routes
+
+
+def _review(
+    reviewer: Reviewer, read: Callable[[], Adapted], operation: str | None, enforcement_point: str
+) -> Answer:
+    begin = time.perf_counter_ns()
+    answer = reviewer.review(read, operation=operation, user=_ANONYMOUS, enforcement_point=enforcement_point)
+    decision = answer.decision
+    logger().info(
+        "review",
+        decision_id=answer.decision_id,
+        enforcement_point=enforcement_point,
+        outcome=decision.outcome.value,
+        reason=decision.reason,
+        code=decision.error_code,
+        findings=len(decision.findings),
+        rules=sorted({finding.rule for finding in decision.denials}),
+        duration_us=(time.perf_counter_ns() - begin) // 1000,
+        timings_us=answer.timings_us,
+    )
+    return answer
+
+
+def _respond(answer: Answer, *, deny_status: int) -> Response:
+    """An AdmissionReview where there is a decision, problem details where there is none."""
+    decision = answer.decision
+    if decision.outcome not in _DECIDED:
+        return json_answer(problem(decision, decision_id=answer.decision_id), decision.status, PROBLEM)
+    status = deny_status if decision.outcome is Outcome.DENIED else 200
+    return json_answer({"apiVersion": API_VERSION, "kind": KIND, "response": answer.response}, status)
+
+
+def _read_review(body: bytes, query: bytes) -> Adapted:
+    if query:
+        raise InputError("unexpected-parameter", "the context of a review stands in request.options", status=400)
+    return read_review(body)
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query string as they stand there: none dropped, none merged."""
+    try:
+        return parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=50
+        )
+    except ValueError:
+        raise InputError("malformed-query", "the query string cannot be read", status=400) from None

@@ -1,0 +1,36 @@
+"""The Flask application, given what it serves."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from ecs_admission.adapt.bounds import MAX_BYTES
+from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.errors import InputError, RecordUnavailableError
+from ecs_admission.http import admission, decisions, health, openapi
+from ecs_admission.http.answers import http_error, input_error, record_error
+from ecs_admission.review import Reviewer
+from ecs_admission.telemetry import log_error
+
+
+def create_flask(reviewer: Reviewer, reader: LogReader) -> Flask:
+    """An application with every route, holding no state but what it is given."""
+    app = Flask("ecs_admission", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.register_blueprint(admission.blueprint(reviewer))
+    app.register_blueprint(decisions.blueprint(reader))
+    app.register_blueprint(health.blueprint(reviewer, reader))
+    app.register_blueprint(openapi.blueprint())
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(InputError, input_error)
+    app.register_error_handler(RecordUnavailableError, record_error)
+    app.log_exception = _log_exception  # type: ignore[method-assign]
+    return app
+
+
+def _log_exception(exc_info: object) -> None:
+    """Flask would log the traceback with the text of the exception, which may hold what was sent."""
+    error = exc_info[1] if isinstance(exc_info, tuple) else None
+    log_error(error if isinstance(error, BaseException) else InternalServerError())

@@ -1,0 +1,91 @@
+"""The answer as Kubernetes spells it: the response of an AdmissionReview, and problem details where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ecs_admission.catalogue import Rule
+from ecs_admission.model import Action, Decision, Finding, JSONObject, Notice, Outcome
+from ecs_admission.remediate import Cause, explain
+
+MAX_WARNING_CHARS = 256
+
+
+def review_response(
+    decision: Decision, *, uid: str, decision_id: str, revision: str, catalogue: Mapping[str, Rule]
+) -> JSONObject:
+    """The `response` of an AdmissionReview. `allowed` is true for nothing but an allow."""
+    allowed = decision.outcome in (Outcome.ALLOWED, Outcome.FAIL_OPEN)
+    causes = [explain(finding, catalogue) for finding in decision.denials]
+    status: JSONObject = {"code": decision.status, "status": "Success" if allowed else "Failure"}
+    if not allowed:
+        status |= {"reason": decision.reason, "message": _message(decision, causes)}
+        if causes:
+            status["details"] = {"causes": [_cause(cause) for cause in causes]}
+    response: JSONObject = {
+        "uid": uid,
+        "allowed": allowed,
+        "status": status,
+        "auditAnnotations": {"decision-id": decision_id, "policy-revision": revision},
+    }
+    warnings = list(_warnings(decision, catalogue))
+    return response | ({"warnings": warnings} if warnings else {})
+
+
+def problem(decision: Decision, *, decision_id: str | None) -> JSONObject:
+    """Problem details (RFC 9457) for what is no decision. Never repeats a submitted value."""
+    document: JSONObject = {
+        "type": "about:blank",
+        "title": decision.message,
+        "status": decision.status,
+        "reason": decision.reason,
+    }
+    if decision.error_code is not None:
+        document["code"] = decision.error_code
+    if decision.error_pointer is not None:
+        document["field"] = decision.error_pointer
+    if decision_id is not None:
+        document["decisionId"] = decision_id
+    return document
+
+
+def _message(decision: Decision, causes: list[Cause]) -> str:
+    """Enough for a person who reads a build log and nothing else: each rule, place and fix on a line."""
+    if not causes:
+        at = f" (at {decision.error_pointer})" if decision.error_pointer else ""
+        return f"{decision.message}{at}"
+    lines = [f"{cause.rule} at {cause.field or '/'}: {cause.message}. {cause.remediation}" for cause in causes]
+    return "\n".join([f"denied: {len(causes)} finding{'s' * (len(causes) != 1)}", *lines])
+
+
+def _cause(cause: Cause) -> JSONObject:
+    return {
+        "reason": cause.rule,
+        "message": cause.message,
+        "field": cause.field,
+        "severity": cause.severity,
+        "container": cause.container,
+        "name": cause.name,
+        "remediation": cause.remediation,
+        "link": cause.link,
+    }
+
+
+def _warnings(decision: Decision, catalogue: Mapping[str, Rule]) -> Iterator[str]:
+    for finding in decision.warnings:
+        yield _cut(_warning(finding, explain(finding, catalogue)))
+    for notice in decision.notices:
+        yield _cut(_notice(notice))
+
+
+def _warning(finding: Finding, cause: Cause) -> str:
+    exempted = f" (exempted by {finding.exception})" if finding.action is Action.DENY else ""
+    return f"{cause.rule} at {cause.field or '/'}: {cause.message}{exempted}"
+
+
+def _notice(notice: Notice) -> str:
+    return f"{notice.code} at {notice.pointer or '/'}: {notice.message}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_WARNING_CHARS else text[: MAX_WARNING_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,214 @@
+"""The pipeline: adapt -> project -> enrich -> evaluate -> decide -> record -> respond.
+
+Each step takes values and returns a value; none reaches back. After `project` nothing here holds a literal. The one
+broad `except` of the package is in this module: whatever goes wrong becomes a decision that is no allow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from ecs_admission.adapt.context import FREE
+from ecs_admission.adapt.submission import Adapted
+from ecs_admission.decide import decide, refused
+from ecs_admission.decision_log.entries import EntryDraft, build_draft
+from ecs_admission.enrich.inventory import Inventory, enrich
+from ecs_admission.errors import AdmissionError, CannotDecideError, InputError, RecordUnavailableError
+from ecs_admission.model import (
+    AdmissionRequest,
+    Decision,
+    DeployContext,
+    JSONObject,
+    Notice,
+    PolicyInput,
+    UserInfo,
+    new_decision_id,
+)
+from ecs_admission.project.policy_input import assemble
+from ecs_admission.respond.admission_review import review_response
+from ecs_admission.revision import Revision
+
+Recorder = Callable[[EntryDraft], object]
+"""Makes an entry durable, or raises `RecordUnavailableError`."""
+
+
+def do_not_record(_: EntryDraft) -> None:
+    """For advisory checks, whose answers say that they are not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a caller gets. `response` is that of an AdmissionReview, whatever the outcome."""
+
+    decision: Decision
+    decision_id: str
+    uid: str
+    response: JSONObject
+    timings_us: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Trail:
+    """What is known of a review so far, for the record of one that breaks off."""
+
+    decision_id: str
+    request: AdmissionRequest | None = None
+    adapted: Adapted | None = None
+    policy_input: PolicyInput | None = None
+    family: str | None = None
+    timings_us: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter_ns()
+        try:
+            yield
+        finally:
+            self.timings_us[name] = (time.perf_counter_ns() - begin) // 1000
+
+
+class Reviewer:
+    """Judges requests, one call each. Thread-safe."""
+
+    def __init__(
+        self,
+        revision: Revision,
+        *,
+        inventory: Inventory,
+        recorder: Recorder,
+        on_error: Callable[[Exception], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.revision = revision
+        self._inventory = inventory
+        self._recorder = recorder
+        self._on_error = on_error
+        self._clock = clock
+
+    def review(
+        self, read: Callable[[], Adapted], *, operation: str | None, user: UserInfo, enforcement_point: str
+    ) -> Answer:
+        """Judge what `read` returns. Never raises for what a caller sent, and never allows on an error.
+
+        `operation` is what is known of the request before it is read, for the record of one that cannot be read.
+        """
+        trail = _Trail(new_decision_id())
+        now = self._clock()
+        try:
+            decision = self._judge(read, trail, user=user, enforcement_point=enforcement_point, now=int(now))
+        except AdmissionError as error:
+            decision = refused(error)
+        except Exception as error:  # noqa: BLE001 - fail closed: an error of ours is a decision, and no allow
+            self._on_error(error)
+            decision = refused(CannotDecideError("an internal error kept us from a decision", code="internal"))
+        decision = self._record(
+            decision, trail, operation=operation, user=user, enforcement_point=enforcement_point, now=now
+        )
+        return self._respond(decision, trail)
+
+    def _judge(
+        self, read: Callable[[], Adapted], trail: _Trail, *, user: UserInfo, enforcement_point: str, now: int
+    ) -> Decision:
+        revision = self.revision
+        with trail.step("adapt"):
+            adapted = trail.adapted = read()
+            request = trail.request = self._settle(adapted, trail, user, enforcement_point, now)
+        with trail.step("project"):
+            location = revision.locations[request.operation]
+            projection = revision.projector.project(request.canonical.value, location)
+            trail.family = projection.object.get("family")
+        with trail.step("enrich"):
+            facts = enrich(self._inventory, projection.references, projection.object)
+            policy_input = trail.policy_input = assemble(request, projection, facts)
+        with trail.step("evaluate"):
+            evaluation = revision.engine.evaluate(policy_input)
+        with trail.step("decide"):
+            return decide(
+                request,
+                policy_input,
+                evaluation,
+                revision=revision.id,
+                governance=revision.governance,
+                members=revision.members,
+            )
+
+    def _settle(
+        self, adapted: Adapted, trail: _Trail, user: UserInfo, enforcement_point: str, now: int
+    ) -> AdmissionRequest:
+        """Turn what a caller claims into what is judged."""
+        context, governance = adapted.context, self.revision.governance
+        claims = [("uid", adapted.uid), *((name, getattr(context, name)) for name in FREE)]
+        for name, claim in claims:
+            if claim is not None and self.revision.projector.knows(claim):
+                raise InputError("suspicious-parameter", f"{name} looks like a secret", status=400)
+        context = replace(
+            context, environment=governance.settle_environment(context.account, context.environment)
+        )  # fmt: skip
+        canonical = adapted.canonical
+        if context.environment not in governance.environments:
+            canonical = replace(canonical, notices=(*canonical.notices, _unknown_environment(governance.environments)))
+        return AdmissionRequest(
+            decision_id=trail.decision_id,
+            uid=adapted.uid or trail.decision_id,
+            operation=adapted.operation,
+            canonical=canonical,
+            context=context,
+            user=user,
+            enforcement_point=enforcement_point,
+            now=now,
+            dry_run=adapted.dry_run,
+        )
+
+    def _record(
+        self,
+        decision: Decision,
+        trail: _Trail,
+        *,
+        operation: str | None,
+        user: UserInfo,
+        enforcement_point: str,
+        now: float,
+    ) -> Decision:
+        request, policy_input = trail.request, trail.policy_input
+        try:
+            with trail.step("record"):
+                draft = build_draft(
+                    decision,
+                    decision_id=trail.decision_id,
+                    time_us=int(now * 1_000_000),
+                    uid=request.uid if request else None,
+                    operation=request.operation if request else operation,
+                    enforcement_point=enforcement_point,
+                    dry_run=request.dry_run if request else False,
+                    family=trail.family,
+                    context=request.context if request else DeployContext(),
+                    now=int(now),
+                    user=user,
+                    engine=self.revision.engine.name,
+                    revision=self.revision.id,
+                    timings_us=trail.timings_us,
+                    body=policy_input.body if policy_input else None,
+                )
+                self._recorder(draft)
+        except RecordUnavailableError as error:
+            return refused(error)
+        return decision
+
+    def _respond(self, decision: Decision, trail: _Trail) -> Answer:
+        uid = trail.request.uid if trail.request else trail.decision_id
+        response = review_response(
+            decision,
+            uid=uid,
+            decision_id=trail.decision_id,
+            revision=self.revision.id,
+            catalogue=self.revision.governance.catalogue,
+        )
+        return Answer(decision, trail.decision_id, uid, response, trail.timings_us)
+
+
+def _unknown_environment(known: Iterable[str]) -> Notice:
+    names = ", ".join(sorted(known))
+    return Notice("unknown-environment", f"judged by the strictest environment; known are {names}", "")

@@ -1,0 +1,83 @@
+"""Run the service under gunicorn: a master that holds the sockets and workers that build the service after fork."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from ecs_admission.settings import Settings
+
+_EXAMPLE = Path("examples/leaky-task-definition.json")
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with our settings and none of its own sources: no configuration file, no command line."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """See `BaseApplication.load_config`."""
+        for name, value in options(self._settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """See `BaseApplication.load`. Called in each worker."""
+        from ecs_admission.wsgi import application  # noqa: PLC0415 - built in the worker, not at import
+
+        return application()
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """gunicorn's settings."""
+    shared_memory = Path("/dev/shm")  # noqa: S108 - where gunicorn's heartbeat file does not touch a disk
+    return {
+        "bind": [settings.bind],
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_class": "ecs_admission.gunicorn_worker.Worker",
+        "logger_class": "ecs_admission.gunicorn_worker.QuietLogger",
+        "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
+        "control_socket_disable": True,
+        "preload_app": False,
+        "timeout": 60,
+        "graceful_timeout": 30,
+        "keepalive": 75,
+        "forwarded_allow_ips": "",
+        "umask": 0o077,
+        "proc_name": "ecs-admission",
+        "post_worker_init": announce,
+        "worker_exit": _say_goodbye,
+    }
+
+
+def announce(worker: Any) -> None:
+    """The first worker that can serve says where, and how to try it."""
+    if worker.age != 1:
+        return
+    address = worker.sockets[0].getsockname()
+    if not isinstance(address, tuple):
+        _print(f"ecs-admission is ready on unix socket {address}")
+        return
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    base = f"http://{host}:{address[1]}"
+    _print(f"ecs-admission is ready on {base}")
+    if _EXAMPLE.exists():
+        call = f"{base}/v1/operations/RegisterTaskDefinition?environment=prod"
+        _print(f"Try it:\n  curl --fail-with-body --data-binary @{_EXAMPLE} '{call}'")
+
+
+def _say_goodbye(_: Any, __: Any) -> None:
+    """Close the decision log of a worker that exits: gunicorn ends workers without running exit handlers."""
+    from ecs_admission import wsgi  # noqa: PLC0415 - the worker's own
+
+    wsgi.close()
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,117 @@
+"""Every setting of the service, one frozen object, read from `ECS_ADMISSION_*` and checked before anything starts."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ecs_admission.errors import SettingsError
+
+_TCP = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:/]+):([0-9]{1,5})")
+
+
+def _default_data_dir() -> Path:
+    return Path.home() / ".local" / "state" / "ecs-admission"
+
+
+class Settings(BaseSettings):
+    """The settings. `docs/reference/settings.md` says the same in prose, and a test compares the two."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ECS_ADMISSION_", frozen=True, hide_input_in_errors=True, extra="ignore"
+    )
+
+    bind: str = Field("127.0.0.1:8080", description="Where to listen: HOST:PORT, or unix:/path/to/socket.")
+    engine: Literal["embedded", "opa"] = Field("embedded", description="What evaluates the policies.")
+    opa_url: str = Field(
+        "http://127.0.0.1:8181", description="The OPA server of engine opa: http(s)://HOST:PORT or unix:///path."
+    )
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Folder of the decision log and the fingerprint key. Made with mode 0700.",
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the decision log; default: decisions.sqlite3 in the data folder."
+    )
+    fingerprint_key_file: Path | None = Field(
+        None, description="File with the fingerprint key, 64 hex digits; default: fingerprint.key in the data folder."
+    )
+    policies: Path | None = Field(
+        None, description="Folder of a pack that `ecs-admission bundle build` made; default: the pack that ships."
+    )
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(2, description="Worker processes.")
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(8, description="Threads of each worker.")
+    engine_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        2.0, description="How long one evaluation may take in all."
+    )
+    record_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        3.0, description="How long making one decision durable may take in all."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
+    unsafe_ephemeral_data_dir: bool = Field(
+        False, description="Accept a data folder on tmpfs, overlay or a network file system, where records can be lost."
+    )
+    unsafe_bind_without_authentication: bool = Field(
+        False, description="Accept an address other than loopback although callers are not authenticated."
+    )
+
+    @field_validator("bind")
+    @classmethod
+    def _check_bind(cls, bind: str) -> str:
+        if bind.startswith("unix:/"):
+            return bind
+        match = _TCP.fullmatch(bind)
+        if not match or not 0 <= int(match.group(2)) <= 65535:  # noqa: PLR2004
+            raise ValueError("must be HOST:PORT or unix:/path/to/socket")
+        return bind
+
+    @model_validator(mode="after")
+    def _check_exposure(self) -> Settings:
+        if not self.unsafe_bind_without_authentication and not is_local(self.bind):
+            raise ValueError("bind: without authentication only a loopback address or a unix socket is accepted")
+        if self.engine == "opa" and urlsplit(self.opa_url).scheme not in ("http", "https", "unix"):
+            raise ValueError("opa_url: must be http://, https:// or unix:///")
+        return self
+
+    @property
+    def log_url(self) -> str:
+        """The SQLAlchemy URL of the decision log."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'decisions.sqlite3'}"
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the fingerprint key."""
+        return self.fingerprint_key_file or self.data_dir / "fingerprint.key"
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises `SettingsError` that lists every problem, without the values."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            "  " + ": ".join(filter(None, [".".join(_variable(part) for part in problem["loc"]), problem["msg"]]))
+            for problem in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+        raise SettingsError("\n".join(["the settings are not valid:", *problems])) from None
+
+
+def is_local(bind: str) -> bool:
+    """True where nobody from outside this machine can connect."""
+    if bind.startswith("unix:"):
+        return True
+    host = bind.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _variable(part: int | str) -> str:
+    return f"ECS_ADMISSION_{part}".upper()

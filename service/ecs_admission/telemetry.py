@@ -1,0 +1,57 @@
+"""Log lines: JSON on standard error, of an allow-list of keys, so that no line can hold what a caller sent."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+KEYS = frozenset(
+    {
+        "event", "level", "timestamp", "pid", "decision_id", "operation", "enforcement_point", "outcome", "reason", "code",
+        "status", "findings", "rules", "revision", "engine", "duration_us", "timings_us", "error", "frames", "bind",
+        "workers", "threads", "data_dir", "writer", "rule_count", "path", "method",
+    }
+)  # fmt: skip
+"""What a log line may hold. Anything else is dropped and counted in `dropped_keys`."""
+
+
+def configure(level: str) -> None:
+    """Set up structlog for this process. Called once, at start."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _only_known_keys,
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logger() -> Any:
+    """The logger of the service."""
+    return structlog.get_logger()
+
+
+def log_error(error: BaseException) -> None:
+    """Log an unexpected error: its type and where it was raised. Its text may hold a literal and is left out."""
+    logger().error("unexpected error", error=type(error).__name__, frames=frames(error))
+
+
+def frames(error: BaseException) -> list[str]:
+    """The last frames of a traceback as file:line function, innermost last."""
+    extracted = traceback.extract_tb(error.__traceback__)[-8:]
+    return [f"{frame.filename.rpartition('/site-packages/')[2]}:{frame.lineno} {frame.name}" for frame in extracted]
+
+
+def _only_known_keys(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    unknown = event.keys() - KEYS
+    known = {key: value for key, value in event.items() if key in KEYS}
+    return known | ({"dropped_keys": len(unknown)} if unknown else {})

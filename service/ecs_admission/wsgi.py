@@ -1,0 +1,29 @@
+"""What gunicorn loads in each worker, after fork: `ecs_admission.wsgi:application()`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecs_admission import telemetry
+from ecs_admission.app import Service, create_service
+from ecs_admission.settings import read_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_running: list[Service] = []
+
+
+def application() -> Flask:
+    """The application of this worker."""
+    settings = read_settings()
+    telemetry.configure(settings.log_level)
+    service = create_service(settings)
+    _running.append(service)
+    return service.app
+
+
+def close() -> None:
+    """Close the decision log of this worker, so that its chain has an end. Safe to call twice."""
+    while _running:
+        _running.pop().close()
