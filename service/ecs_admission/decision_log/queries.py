@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import orjson
-from sqlalchemy import select, tuple_
+from sqlalchemy import LargeBinary, cast, select, tuple_
 from sqlalchemy.engine import Connection, Engine
 
 from ecs_admission.decision_log.connections import read_engine, translated
@@ -21,6 +21,8 @@ DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 
 _CURSOR: Final = re.compile(r"1:(0|[1-9][0-9]{0,15}):([0-9A-Za-z._-]{1,64})", re.ASCII)
+# SQLite keeps a type with each value, and an edit by hand may have left text where we wrote bytes.
+_CONTENT: Final = cast(entries.c.bytes, LargeBinary).label("content")
 _READING: Final = "the decision log cannot be read"
 
 
@@ -69,7 +71,7 @@ class LogReader:
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise InputError("bad-limit", f"limit must be from 1 to {MAX_LIMIT}", status=400)
-        query = select(entries.c.bytes, entries.c.hash, entries.c.time, entries.c.id).where(entries.c.kind == kind)
+        query = select(_CONTENT, entries.c.hash, entries.c.time, entries.c.id).where(entries.c.kind == kind)
         if cursor is not None:
             query = query.where(tuple_(entries.c.time, entries.c.id) < tuple_(*decode_cursor(cursor)))
         query = query.order_by(entries.c.time.desc(), entries.c.id.desc()).limit(limit + 1)
@@ -78,7 +80,7 @@ class LogReader:
         more = len(rows) > limit
         rows = rows[:limit]
         return Page(
-            items=[_parsed(row.bytes) | {"hash": row.hash} for row in rows],
+            items=[_parsed(row.content) | {"hash": row.hash} for row in rows],
             next=encode_cursor(rows[-1].time, rows[-1].id) if more else None,
         )
 
@@ -88,7 +90,7 @@ class LogReader:
         `policyInput` is what the engine saw, null where no engine was asked or retention has dropped it.
         """
         query = (
-            select(entries.c.bytes, entries.c.hash, bodies.c.bytes.label("body"))
+            select(_CONTENT, entries.c.hash, cast(bodies.c.bytes, LargeBinary).label("body"))
             .outerjoin_from(entries, bodies, entries.c.id == bodies.c.id)
             .where(entries.c.id == entry_id)
         )
@@ -97,7 +99,7 @@ class LogReader:
         if row is None:
             return None
         return {
-            "entry": _parsed(row.bytes),
+            "entry": _parsed(row.content),
             "hash": row.hash,
             "policyInput": None if row.body is None else _parsed(row.body),
         }

@@ -56,7 +56,7 @@ class DecisionLog:
         engine = write_engine(url)
         with translated("the decision log cannot be opened"), engine.connect() as connection:
             insist_on_durability(connection, timeout_seconds=timeout_seconds)
-            use_write_ahead_log(connection)
+            use_write_ahead_log(connection, timeout_seconds=timeout_seconds)
             with connection.begin():
                 begin_write(connection, timeout_seconds=timeout_seconds)
                 schema.create_missing(connection)

@@ -116,7 +116,7 @@ def _verify_chain(reader: LogReader, writer: str, findings: _Findings) -> int:
     return count
 
 
-def _entry_problems(row: Row[Any], previous: str | None) -> Iterator[str]:
+def _entry_problems(row: Row[*tuple[Any, ...]], previous: str | None) -> Iterator[str]:
     """What is wrong with one row. `previous` is the hash of the entry before it, None when that is missing."""
     if entry_hash(row.bytes) != row.hash:
         yield "hash"
@@ -158,7 +158,7 @@ def _writers(reader: LogReader) -> Iterator[str]:
         query = select(func.min(entries.c.writer)).where(entries.c.writer > writer)
 
 
-def _chain(reader: LogReader, writer: str) -> Iterator[Row[Any]]:
+def _chain(reader: LogReader, writer: str) -> Iterator[Row[*tuple[Any, ...]]]:
     """The entries of a writer with their bodies, in order."""
     after: int | None = None
     while True:

@@ -1,0 +1,47 @@
+"""The pipeline in process, unrecorded: what `check` runs. The same revision, steps and verdicts as the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ecs_admission.adapt.submission import read_operation
+from ecs_admission.engines.pack import load_pack
+from ecs_admission.enrich.inventory import NoInventory
+from ecs_admission.model import JSONObject, UserInfo
+from ecs_admission.project.detectors.kingfisher import KingfisherDetector
+from ecs_admission.project.detectors.native import NativeDetector
+from ecs_admission.project.fingerprints import ephemeral_key
+from ecs_admission.review import Reviewer, do_not_record
+from ecs_admission.revision import prepare
+
+_USER = UserInfo("system:local")
+_DEADLINE_SECONDS = 10.0
+
+
+def advisory_judge(
+    policies: Path | None, operation: str, context: list[tuple[str, str]]
+) -> Callable[[bytes], JSONObject]:
+    """A function from a document's bytes to the response of an AdmissionReview. Raises `PolicyError`."""
+    with ThreadPoolExecutor(1) as beside:
+        # Both take a quarter of a second and neither holds the interpreter's lock for long.
+        kingfisher = beside.submit(KingfisherDetector)
+        from ecs_admission.engines.embedded import EmbeddedEngine  # noqa: PLC0415 - imports wasmtime
+
+        pack = load_pack(policies)
+        engine = EmbeddedEngine(pack, threads=1, deadline_seconds=_DEADLINE_SECONDS)
+        detectors = (NativeDetector(), kingfisher.result())
+    revision = prepare(pack, engine=engine, detectors=detectors, key=ephemeral_key())
+    reviewer = Reviewer(revision, inventory=NoInventory(), recorder=do_not_record, on_error=lambda _: None)
+
+    def judge(content: bytes) -> JSONObject:
+        answer = reviewer.review(
+            lambda: read_operation(operation, content, context),
+            operation=operation,
+            user=_USER,
+            enforcement_point="check",
+        )
+        return answer.response
+
+    return judge

@@ -1,0 +1,65 @@
+"""What `check` prints: one JSON object, or text for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ecs_admission.model import JSONObject
+
+Result = Mapping[str, Any]
+"""`{"source": {"file", "resource"}, "response": the AdmissionReview response}`."""
+
+_EXIT_CODES = {"undecided": 3, "invalid": 4, "denied": 1, "allowed": 0}
+"""In order of precedence: of several files the first that applies is the exit code."""
+
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+
+
+def verdict(response: JSONObject) -> str:
+    """`allowed`, `denied`, `undecided` or `invalid`. What is none of the others is undecided, never allowed."""
+    if response.get("allowed") is True:
+        return "allowed"
+    status = response.get("status") or {}
+    if status.get("reason") == "NonCompliant":
+        return "denied"
+    code = status.get("code")
+    is_invalid = isinstance(code, int) and _CLIENT_ERROR <= code < _SERVER_ERROR
+    return "invalid" if status.get("reason") == "InvalidRequest" and is_invalid else "undecided"
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """The exit code of `check`. No results is a usage error, not an allow."""
+    verdicts = {verdict(result["response"]) for result in results}
+    return next((code for name, code in _EXIT_CODES.items() if name in verdicts), 2)
+
+
+def json_report(results: Sequence[Result]) -> str:
+    """One object: the results and how many of each verdict there are."""
+    verdicts = [verdict(result["response"]) for result in results]
+    summary = {name: verdicts.count(name) for name in ("allowed", "denied", "undecided", "invalid")}
+    return orjson.dumps({"results": results, "summary": summary}, option=orjson.OPT_INDENT_2).decode()
+
+
+def table_report(results: Sequence[Result]) -> str:
+    """A block of lines a file: the verdict, then each finding with its place and its fix."""
+    return "\n".join(line for result in results for line in _block(result))
+
+
+def _block(result: Result) -> Iterator[str]:
+    response = result["response"]
+    status = response.get("status") or {}
+    causes = (status.get("details") or {}).get("causes") or []
+    name = verdict(response)
+    count = f" ({len(causes)} finding{'s' * (len(causes) != 1)})" if causes else ""
+    yield f"{result['source']['file']}: {name}{count}"
+    if name in ("undecided", "invalid"):
+        yield f"  {status.get('reason')}: {status.get('message')}"
+    for cause in causes:
+        yield f"  {cause['severity']:<8}  {cause['reason']}  {cause['field'] or '/'}"
+        yield f"            {cause['message']}"
+        yield f"            Fix: {cause['remediation']}"
+    for warning in response.get("warnings") or []:
+        yield f"  warning   {warning}"
