@@ -1,0 +1,61 @@
+"""Fixtures of every test. Real components wherever they can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ecs_admission.engines.embedded import EmbeddedEngine
+from ecs_admission.engines.pack import Pack, load_pack
+from ecs_admission.enrich.inventory import NoInventory
+from ecs_admission.project.detectors.kingfisher import KingfisherDetector
+from ecs_admission.project.detectors.native import NativeDetector
+from ecs_admission.project.detectors.protocol import Detector
+from ecs_admission.project.fingerprints import FingerprintKey, make_key
+from ecs_admission.review import Reviewer, do_not_record
+from ecs_admission.revision import Revision, prepare
+
+
+@pytest.fixture(scope="session")
+def pack() -> Pack:
+    """The pack that ships."""
+    return load_pack()
+
+
+@pytest.fixture(scope="session")
+def key() -> FingerprintKey:
+    """A fingerprint key for tests, the same in each run."""
+    return make_key(bytes(range(32)))
+
+
+@pytest.fixture(scope="session")
+def detectors() -> tuple[Detector, ...]:
+    """The detectors of the service."""
+    return NativeDetector(), KingfisherDetector()
+
+
+@pytest.fixture(scope="session")
+def embedded(pack: Pack) -> Iterator[EmbeddedEngine]:
+    """The embedded engine with the pack that ships."""
+    engine = EmbeddedEngine(pack, threads=2, deadline_seconds=30.0)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def revision(
+    pack: Pack, embedded: EmbeddedEngine, detectors: tuple[Detector, ...], key: FingerprintKey
+) -> Revision:  # fmt: skip
+    """The revision that ships, ready to judge."""
+    return prepare(pack, engine=embedded, detectors=detectors, key=key)
+
+
+@pytest.fixture(scope="session")
+def reviewer(revision: Revision) -> Reviewer:
+    """The whole pipeline in process, recording nothing and letting no error pass unseen."""
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    return Reviewer(revision, inventory=NoInventory(), recorder=do_not_record, on_error=fail)
