@@ -10,9 +10,9 @@ from ecs_admission.model import Finding, Place
 
 _FIELD_WORDS: Mapping[str, str] = {
     "environment": "environment variable",
-    "command": "command",
-    "entryPoint": "entry point",
-    "healthCheck": "health check",
+    "command": "command argument",
+    "entryPoint": "entry point argument",
+    "healthCheck": "health check argument",
     "dockerLabel": "docker label",
     "logOption": "log option",
     "firelensOption": "FireLens option",

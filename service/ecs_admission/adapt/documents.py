@@ -9,8 +9,11 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from itertools import chain, filterfalse
 from typing import Any, Never
+
+import orjson
 
 from ecs_admission.adapt.bounds import MAX_BYTES, MAX_DEPTH, MAX_DIGITS
 from ecs_admission.adapt.templates import RENDER_FIRST, shows_template
@@ -18,6 +21,8 @@ from ecs_admission.errors import InputError
 
 _WHITE_SPACE = " \t\r\n"
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+_SPACE_BEFORE_COLON = re.compile(r'"[ \t\r\n]+:')
+_EXACT = 10**MAX_DIGITS
 _CONTAINERS = frozenset({dict, list})
 _UNPARSED = frozenset({"malformed-json", "malformed-yaml", "non-string-key", "yaml-feature"})
 
@@ -72,6 +77,9 @@ def _read_text(text: str) -> Any:
 
 
 def _read_json(text: str) -> Any:
+    value = _read_plain_json(text)
+    if value is not None:
+        return value
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -83,6 +91,35 @@ def _read_json(text: str) -> Any:
         _check_depth(value)
         return value
     raise problem
+
+
+def _read_plain_json(text: str) -> Any:
+    """The value of a document without duplicate keys or fractions, by a reader that is twice as fast; else None.
+
+    Each key is followed by a colon, so a document with no more `":` than keys in its value has no key twice. What is
+    not plain, or not JSON, is left to the exact reader, which has the last word.
+    """
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    keys = 0
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for container in level:
+            if type(container) is dict:
+                keys += len(container)
+            for item in container.values() if type(container) is dict else container:
+                kind = type(item)
+                if kind is dict or kind is list:
+                    inner.append(item)
+                elif kind is float or (kind is int and abs(item) >= _EXACT):
+                    return None
+        if not inner:
+            return value if text.count('":') == keys and not _SPACE_BEFORE_COLON.search(text) else None
+        level = inner
+    return None
 
 
 def _check_depth(value: Any) -> None:

@@ -20,7 +20,8 @@ from ecs_admission.model import JSONObject
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 
-_CURSOR: Final = re.compile(r"1:(0|[1-9][0-9]{0,15}):([0-9A-Za-z._-]{1,64})", re.ASCII)
+_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,64}")
+_CURSOR: Final = re.compile(rf"1:(0|[1-9][0-9]{{0,15}}):({_ID.pattern})")
 # SQLite keeps a type with each value, and an edit by hand may have left text where we wrote bytes.
 _CONTENT: Final = cast(entries.c.bytes, LargeBinary).label("content")
 _READING: Final = "the decision log cannot be read"
@@ -89,6 +90,8 @@ class LogReader:
 
         `policyInput` is what the engine saw, null where no engine was asked or retention has dropped it.
         """
+        if _ID.fullmatch(entry_id) is None:
+            return None
         query = (
             select(_CONTENT, entries.c.hash, cast(bodies.c.bytes, LargeBinary).label("body"))
             .outerjoin_from(entries, bodies, entries.c.id == bodies.c.id)

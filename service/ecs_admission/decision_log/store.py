@@ -107,10 +107,14 @@ class DecisionLog:
             own.failure = f"the decision log cannot be written: {error_name(error)}"
             self._disconnect()
             return
-        batch = self._queue.take()
-        head = self._head
         try:
-            head = head or self._stored_head(connection)
+            self._write(connection, self._queue.take())
+        finally:
+            connection.rollback()  # nothing is open here, unless something broke that is not the database
+
+    def _write(self, connection: Connection, batch: list[Ticket]) -> None:
+        try:
+            head = self._head or self._stored_head(connection)
             entries, head = seal_all([ticket.draft for ticket in batch], self.writer, head)
             self._insert(connection, entries, batch)
         except SQLAlchemyError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from ecs_admission.project.detectors.protocol import Detector
 
@@ -19,21 +20,25 @@ class Disclosure:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = tuple(detectors)
-        self._known: dict[tuple[str, re.Pattern[str]], bool] = {}
+        self._remembered: dict[re.Pattern[str], dict[str, bool]] = defaultdict(dict)
+
+    def remembered(self, grammar: re.Pattern[str]) -> Mapping[str, bool]:
+        """What `allows` has answered so far: for loops in which a call for each name would cost too much."""
+        return self._remembered[grammar]
 
     def allows(self, text: str, grammar: re.Pattern[str]) -> bool:
         """True where `text` fits the grammar, does not look random, and no detector knows it."""
-        key = (text, grammar)
-        known = self._known.get(key)
+        remembered = self._remembered[grammar]
+        known = remembered.get(text)
         if known is None:
             known = (
                 grammar.fullmatch(text) is not None
                 and not looks_random(text)
                 and not any(detector.knows(text) for detector in self._detectors)
             )
-            if len(self._known) >= _REMEMBERED_NAMES:
-                self._known.clear()
-            self._known[key] = known
+            if len(remembered) >= _REMEMBERED_NAMES:
+                remembered.clear()
+            remembered[text] = known
         return known
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
-from ecs_admission.project.detectors.protocol import Leaf
+from ecs_admission.project.detectors.protocol import Batch, Leaf
 from ecs_admission.project.names import NameVerdict
 from ecs_admission.project.patterns import PatternSet
 
 # The end of a name, quotes, a sign, a value. Where the name begins is looked up backwards from the match, since a
-# pattern that also matched the beginning would be many times slower. `%s`: the last words of secret phrases.
+# pattern that also matched the beginning would be many times slower. RE2 takes linear time whatever is repeated, and
+# bounded repetitions make its automata thirty times slower here. `%s`: the last words of secret phrases.
 _ASSIGNMENT = (
-    r"(?i)(?:%s)[a-z0-9_.-]{0,40}(\\{0,3}[\"']?)[ \t]{0,4}(:=|=>|=|:)[ \t]{0,4}"
-    r"(\\{0,3}\"[^\"\n]{1,500}|\\{0,3}'[^'\n]{1,500}|[^\s\"'&;,|<>)\]}][^\s\"'&;,|)\]}]{0,500})"
+    r"(?i)(?:%s)[a-z0-9_.-]*(\\*[\"']?)[ \t]*(:=|=>|=|:)[ \t]*"
+    r"(\\*\"[^\"\n]+|\\*'[^'\n]+|[^\s\"'&;,|<>)\]}][^\s\"'&;,|)\]}]*)"
 )
-_USERINFO = r"(?i)[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"']{0,250}:([^\s/@\"']{1,500})@"
+_USERINFO = r"(?i)[a-z][a-z0-9+.-]*://[^\s/:@\"']*:([^\s/@\"']+)@"
 _NAME_BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,80}\Z")
 _NAME_CHARS = 80
 
@@ -30,12 +30,13 @@ class PartFinder:
         self._set = PatternSet([_ASSIGNMENT % "|".join(sorted(stems)), _USERINFO])
         self._classify = classify
 
-    def find(self, leaves: Sequence[Leaf]) -> Iterator[tuple[int, Leaf]]:
-        """The parts of each leaf, with the index of the leaf."""
+    def find(self, batch: Batch) -> Iterator[Leaf]:
+        """The parts of each leaf. A reference has a grammar of its own, in which `secret:NAME` is no assignment."""
         readers = (self._assignments, self._passwords)
-        for number, index in self._set.candidates([leaf.value for leaf in leaves]):
-            for part in readers[number](leaves[index]):
-                yield index, part
+        for number, index in self._set.candidates(batch.values):
+            leaf = batch.leaves[index]
+            if leaf.hint != "reference":
+                yield from readers[number](leaf)
 
     def _assignments(self, leaf: Leaf) -> Iterator[Leaf]:
         for match in self._set.patterns[0].finditer(leaf.value):
@@ -44,16 +45,16 @@ class PartFinder:
             bare = value.lstrip("\\").strip("\"'")
             if self._classify(name).confidence is None:
                 continue
-            # `password: reset it daily` is prose, `"password": "x"` and `password=x` are not.
-            prose = sign == ":" and not quote and leaf.value[match.start(3) - 1 : match.start(3)] in " \t"
-            yield replace(
-                leaf, value=bare, name=name, shown=None, offset=match.start(3), hint="prose" if prose else "assignment"
+            # `password: reset it daily` and `image/secret:1.2` are no assignments, `"password": "x"` and `password=x` are.
+            prose = sign == ":" and not quote
+            yield leaf._replace(
+                value=bare, name=name, shown=None, whole=leaf.shown, offset=match.start(3), hint="prose" if prose else "assignment"
             )
 
     def _passwords(self, leaf: Leaf) -> Iterator[Leaf]:
         for match in self._set.patterns[1].finditer(leaf.value):
-            yield replace(
-                leaf, value=match.group(1), name="password", shown=None, offset=match.start(1), hint="userinfo"
+            yield leaf._replace(
+                value=match.group(1), name="password", shown=None, whole=leaf.shown, offset=match.start(1), hint="userinfo"
             )
 
 

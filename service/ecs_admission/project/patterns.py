@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -20,8 +21,32 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Any:
         raise PolicyError("a pattern is not valid RE2") from None
 
 
+class JoinedText:
+    """Texts joined for one pass, and the way back from a place in the joined text to the text it is in."""
+
+    def __init__(self, texts: Sequence[str], separator: str) -> None:
+        self._texts = texts
+        self._separator = separator
+        joined = separator.join(texts)
+        self._is_ascii = joined.isascii()
+        self.content = joined.encode("utf-8", "replace")
+
+    @cached_property
+    def _starts(self) -> Sequence[int]:
+        gap = len(self._separator)
+        if self._is_ascii:
+            lengths = map(len, self._texts)
+        else:
+            lengths = (len(text.encode("utf-8", "replace")) for text in self._texts)
+        return list(accumulate((length + gap for length in lengths), initial=0))[:-1]
+
+    def index(self, offset: int) -> int:
+        """The number of the text that the byte at `offset` belongs to, the separator behind it included."""
+        return bisect_right(self._starts, offset) - 1
+
+
 class PatternSet:
-    """Several patterns searched in one pass over the values of many leaves."""
+    """Several patterns searched in one pass over many texts."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self.patterns = tuple(compile_pattern(pattern) for pattern in patterns)
@@ -34,22 +59,16 @@ class PatternSet:
         """True where any pattern is found in `text`."""
         return bool(self._all.Match(text))
 
-    def candidates(self, values: Sequence[str]) -> Iterator[tuple[int, int]]:
-        """Pairs of (pattern number, value number) worth a look of their own.
+    def candidates(self, joined: JoinedText) -> Iterator[tuple[int, int]]:
+        """Pairs of (pattern number, text number) worth a look of their own.
 
-        The values are searched joined, and a match may span two of them, so each value that a match touches is a
-        candidate and none is missed.
+        A match in the joined text may span two texts, so each text that it touches is a candidate and none is missed.
         """
-        encoded = [value.encode("utf-8", "surrogatepass") for value in values]
-        joined = b"\n".join(encoded)
-        occurring = sorted(self._all.Match(joined) or ())
-        starts = list(accumulate((len(value) + 1 for value in encoded), initial=0)) if occurring else []
-        for number in occurring:
+        for number in sorted(self._all.Match(joined.content) or ()):
             last = -1
-            for match in self.patterns[number].finditer(joined):
-                first = bisect_right(starts, match.start()) - 1
-                final = bisect_right(starts, max(match.start(), match.end() - 1)) - 1
-                for index in range(max(first, last + 1), min(final, len(values) - 1) + 1):
+            for match in self.patterns[number].finditer(joined.content):
+                final = joined.index(max(match.start(), match.end() - 1))
+                for index in range(max(joined.index(match.start()), last + 1), final + 1):
                     yield number, index
                     last = index
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
-from ecs_admission.model import AdmissionRequest, JSONObject, PolicyInput
+from ecs_admission.model import AdmissionRequest, DeployContext, JSONObject, PolicyInput
 from ecs_admission.project.projection import Projection
+
+
+_CONTEXT = tuple(field.name for field in fields(DeployContext))
+_context_values = attrgetter(*_CONTEXT)
 
 
 def assemble(request: AdmissionRequest, projection: Projection, facts: tuple[JSONObject, ...]) -> PolicyInput:
@@ -20,7 +25,7 @@ def assemble(request: AdmissionRequest, projection: Projection, facts: tuple[JSO
             "enforcementPoint": request.enforcement_point,
             "dryRun": request.dry_run,
             "userInfo": {"username": request.user.username, "groups": request.user.groups},
-            "context": asdict(request.context) | {"now": request.now},
+            "context": dict(zip(_CONTEXT, _context_values(request.context), strict=True)) | {"now": request.now},
         },
         "object": projection.object,
         "literals": projection.literals,

@@ -6,12 +6,12 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_admission.errors import PolicyError
 from ecs_admission.model import JSONObject, Place
-from ecs_admission.project.detectors.protocol import Detector, Leaf, Signal
+from ecs_admission.project.detectors.protocol import Batch, Detector, Leaf, Signal
 from ecs_admission.project.disclosure import Disclosure
 from ecs_admission.project.fields import Node
 from ecs_admission.project.fingerprints import FingerprintKey
@@ -60,7 +60,8 @@ class Projector:
         scanned = len(walk.leaves)
         leaves, signals = self._observe(walk.leaves, walk)
         signalled = sorted(signals)
-        literals = tuple(self._literal(leaves[i], signals[i]) for i in signalled[:MAX_SIGNALLED_LITERALS])
+        kept = signalled[:MAX_SIGNALLED_LITERALS]
+        literals = tuple(self._literal(leaves[i], signals[i]) for i in kept)
         references = tuple(_reference(found) for found in walk.references[:MAX_REFERENCES])
         left_out = max(0, len(signalled) - MAX_SIGNALLED_LITERALS) + max(0, len(walk.references) - MAX_REFERENCES)
         return Projection(
@@ -74,7 +75,7 @@ class Projector:
                 "references": len(walk.references),
                 "left_out": left_out,
             },
-            places=_places(literals, walk.references),
+            places=_places([leaves[i] for i in kept], walk.references),
         )
 
     def knows(self, text: str) -> bool:
@@ -82,7 +83,8 @@ class Projector:
         return any(detector.knows(text) for detector in self._detectors)
 
     def _observe(self, leaves: list[Leaf], walk: Walk) -> tuple[list[Leaf], dict[int, list[Signal]]]:
-        parts = [replace(part, shown=walk.show_part(part.name)) for _, part in self._parts.find(leaves)]
+        batch = Batch(leaves)
+        parts = [part._replace(shown=walk.show_part(part.name)) for part in self._parts.find(batch)]
         everything = leaves + parts
         signals: dict[int, list[Signal]] = defaultdict(list)
         verdicts = self._verdicts
@@ -92,7 +94,7 @@ class Projector:
                 if verdict.confidence is not None:
                     signals[index].append(_name_signal(leaf, verdict))
         for detector in self._detectors:
-            for index, signal in detector.scan(leaves):
+            for index, signal in detector.scan(batch):
                 signals[index].append(signal)
         return everything, signals
 
@@ -151,12 +153,12 @@ def _reference(found: FoundReference) -> JSONObject:
     }
 
 
-def _places(literals: Sequence[JSONObject], references: Sequence[FoundReference]) -> dict[str, Place]:
+def _places(leaves: Sequence[Leaf], references: Sequence[FoundReference]) -> dict[str, Place]:
     places: dict[str, Place] = {}
     for found in references:
         place = Place(found.container, found.field, found.shown)
         places[found.pointer] = place
         places.setdefault(found.pointer.rpartition("/")[0] + "/name", place)
-    for literal in literals:
-        places.setdefault(literal["pointer"], Place(literal["container"], literal["field"], literal["name"]))
+    for leaf in leaves:
+        places.setdefault(leaf.pointer, Place(leaf.container, leaf.field, leaf.whole or leaf.shown))
     return places

@@ -117,13 +117,15 @@ class Walk:
         item = node.item
         assert item is not None  # noqa: S101 - a list always has an item
         names: list[Any] = []
-        allows, append = self.disclosure.allows, self.leaves.append
+        known_names, append = self.disclosure.remembered(NAME), self.leaves.append
         for index, variable in enumerate(items):
-            name, value = variable.get("name"), variable.get("value")
+            get = variable.get
+            name, value = get("name"), get("value")
             known = (name is not None) + (value is not None)
             shown = None
             if name is not None:
-                shown = name if allows(name, NAME) else self.show(name, "environment", f"{pointer}/{index}/name", container)
+                known_name = known_names.get(name)
+                shown = name if known_name else self.show(name, "environment", f"{pointer}/{index}/name", container)
             names.append(shown)
             if value is not None:
                 append(Leaf(f"{pointer}/{index}/value", container, "environment", value, name, shown))
@@ -185,7 +187,7 @@ class Walk:
         shown = None if name is None else self._shown(name)
         self.references.append(FoundReference(pointer, container, kind, shown, parsed))
         # Somebody may have pasted the secret itself, so the text is looked at like any other; its name is no sign here.
-        self._leaf(value, kind, pointer, container, None)
+        self.leaves.append(Leaf(pointer, container, kind, value, hint="reference"))
         return REDACTED
 
     def _disclosed(self, parsed: ParsedReference) -> ParsedReference:

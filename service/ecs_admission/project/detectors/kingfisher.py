@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterator
 from pathlib import Path
 
 from kingfisher_sdk import DetectionPolicy, Rules, Scanner
 
-from ecs_admission.project.detectors.protocol import Leaf, Signal
+from ecs_admission.project.detectors.protocol import Batch, Leaf, Signal
+from ecs_admission.project.patterns import JoinedText
 
 # Wider than the context that a rule of kingfisher looks at, so that no match spans two leaves.
 _PADDING = "\n" + " " * 128 + "\n"
+
+_SHORTEST_TOKEN = 8
+"""Characters of the shortest value that a provider's format can be."""
 
 # A variable that holds `kingfisher:ignore` must not silence itself or its neighbours, nor may markup.
 _POLICY = DetectionPolicy(inline_ignores=False, ignore_comments=(), markup_context=False)
@@ -28,25 +30,28 @@ class KingfisherDetector:
     def __init__(self, cache: Path | None = None) -> None:
         self._scanner = Scanner(_load_rules(cache or default_cache()), redact=True, policy=_POLICY)
 
-    def scan(self, leaves: Sequence[Leaf]) -> Iterator[tuple[int, Signal]]:
+    def scan(self, batch: Batch) -> Iterator[tuple[int, Signal]]:
         """See `Detector`. What the pass over the joined text points at is scanned again alone, and that counts."""
-        documents = [f"{leaf.name}={leaf.value}" if leaf.name else leaf.value for leaf in leaves]
-        encoded = [document.encode("utf-8", "replace") for document in documents]
-        padding = _PADDING.encode()
-        starts = list(accumulate((len(document) + len(padding) for document in encoded), initial=0))
-        hits = self._scanner.scan(padding.join(encoded)) if encoded else ()
-        touched = {bisect_right(starts, finding.location["start_offset"]) - 1 for finding in hits}
-        for index in sorted(touched):
-            for rule_id, confidence in self._rules(encoded[index]):
-                yield index, Signal(self.name, rule_id, confidence)
+        worth = [index for index, leaf in enumerate(batch.leaves) if len(leaf.value) >= _SHORTEST_TOKEN]
+        documents = [_document(batch.leaves[index]) for index in worth]
+        joined = JoinedText(documents, _PADDING)
+        hits = self._scanner.scan(joined.content) if documents else ()
+        for number in sorted({joined.index(finding.location["start_offset"]) for finding in hits}):
+            for rule_id, confidence in self._rules(documents[number]):
+                yield worth[number], Signal(self.name, rule_id, confidence)
 
     def knows(self, text: str) -> bool:
         """See `Detector`."""
-        return bool(self._rules(text.encode("utf-8", "replace")))
+        return len(text) >= _SHORTEST_TOKEN and bool(self._rules(text))
 
-    def _rules(self, document: bytes) -> list[tuple[str, str]]:
-        found = {f.rule_id: f.confidence.lower() for f in self._scanner.scan(document) if f.visible}
-        return sorted(found.items())
+    def _rules(self, document: str) -> list[tuple[str, str]]:
+        findings = self._scanner.scan(document.encode("utf-8", "replace"))
+        return sorted({f.rule_id: f.confidence.lower() for f in findings if f.visible}.items())
+
+
+def _document(leaf: Leaf) -> str:
+    """Some formats are only known beside a name."""
+    return f"{leaf.name}={leaf.value}" if leaf.name else leaf.value
 
 
 def default_cache() -> Path:

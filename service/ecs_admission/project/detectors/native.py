@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ecs_admission.project.detectors.protocol import Leaf, Signal
+from ecs_admission.project.detectors.protocol import Batch, Signal
 from ecs_admission.project.patterns import PatternSet
 
 # Rule id, pattern, confidence. Every quantifier is bounded.
@@ -25,10 +25,10 @@ class NativeDetector:
     def __init__(self) -> None:
         self._set = PatternSet([pattern for _, pattern, _ in _PATTERNS])
 
-    def scan(self, leaves: Sequence[Leaf]) -> Iterator[tuple[int, Signal]]:
+    def scan(self, batch: Batch) -> Iterator[tuple[int, Signal]]:
         """See `Detector`."""
-        for number, index in self._set.candidates([leaf.value for leaf in leaves]):
-            if self._set.patterns[number].search(leaves[index].value):
+        for number, index in self._set.candidates(batch.values):
+            if self._set.patterns[number].search(batch.leaves[index].value):
                 rule, _, confidence = _PATTERNS[number]
                 yield index, Signal(self.name, rule, confidence)
 

@@ -1,0 +1,75 @@
+# What to run, and how the environment is made. `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "ecs-admission needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+# The service alone: pinned by hash, then the package itself, then the detector's rules compiled once (3 s).
+$(VENV)/.runtime: $(BIN)/python requirements/runtime.txt requirements/build.txt pyproject.toml
+	@echo "installing the pinned dependencies into $(VENV) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'from ecs_admission.project.detectors.kingfisher import warm_cache; warm_cache()'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "installing the pinned tools into $(VENV) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.dev ## Make .venv with the service and the tools of its authors
+
+.PHONY: run
+run: $(VENV)/.runtime ## Start the service on 127.0.0.1 (PORT=8080), with its data in var/
+	@ECS_ADMISSION_BIND=127.0.0.1:$(PORT) ECS_ADMISSION_DATA_DIR=$${ECS_ADMISSION_DATA_DIR:-var} \
+		ECS_ADMISSION_LOG_LEVEL=$${ECS_ADMISSION_LOG_LEVEL:-warning} $(BIN)/ecs-admission serve
+
+.PHONY: test
+test: $(VENV)/.dev ## Run every test (gets OPA if it can; what it cannot get is skipped, never with CI=true)
+	@tools/opa >/dev/null || test "$$CI" != true
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Check formatting, style and types
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.dev ## Format Python and Rego
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+	@opa=$$(tools/opa) && "$$opa" fmt -w policies bench/bare_opa
+
+.PHONY: policy
+policy: $(VENV)/.dev ## Check and test the policies: format, types, coverage, both engines
+	@tools/policy
+
+.PHONY: pack
+pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships
+	@opa=$$(tools/opa) && $(BIN)/ecs-admission bundle build policies --output service/ecs_admission/pack --opa "$$opa"
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure against a bare OPA server and write docs/performance.md (8 minutes, needs wrk)
+	@tools/opa >/dev/null && $(BIN)/python -m bench.run $(BENCH)
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows, by hash and without index addresses
+	@tools/lock
+
+.PHONY: clean
+clean: ## Remove the environment, caches and the data of make run
+	@rm -rf $(VENV) var dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,11 @@
+package admission.rules.bounds.exceeded_test
+
+import data.admission.rules.bounds.exceeded
+
+test_something_left_out_is_a_finding if {
+	exceeded.findings == {{"at": ""}} with input.counts.left_out as 1
+}
+
+test_nothing_left_out_is_none if {
+	exceeded.findings == set() with input.counts.left_out as 0
+}

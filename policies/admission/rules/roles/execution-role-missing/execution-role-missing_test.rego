@@ -1,0 +1,32 @@
+package admission.rules.roles["execution-role-missing_test"]
+
+import data.admission.rules.roles["execution-role-missing"] as rule
+
+request(operation, object, field) := {
+	"request": {"operation": operation},
+	"object": object,
+	"references": [{"pointer": "/p", "field": field, "problem": null}],
+}
+
+test_a_reference_without_a_role_is_a_finding[field] if {
+	some field in ["secrets", "secretOptions", "repositoryCredentials", "environmentFiles"]
+	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", {}, field)
+}
+
+test_a_task_role_is_no_execution_role if {
+	object := {"taskRoleArn": "web"}
+	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", object, "secrets")
+}
+
+test_a_role_is_enough if {
+	object := {"executionRoleArn": "web"}
+	rule.findings == set() with input as request("RegisterTaskDefinition", object, "secrets")
+}
+
+test_a_reference_that_ecs_does_not_resolve_needs_none if {
+	rule.findings == set() with input as request("RegisterTaskDefinition", {}, "environment")
+}
+
+test_other_operations_are_none if {
+	rule.findings == set() with input as request("RunTask", {}, "secrets")
+}

@@ -1,0 +1,73 @@
+"""The Flask application over the real pipeline, recording into a real decision log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from ecs_admission.app import node_entry
+from ecs_admission.decision_log.store import DecisionLog
+from ecs_admission.enrich.inventory import NoInventory
+from ecs_admission.http import create_flask
+from ecs_admission.model import new_decision_id
+from ecs_admission.review import Reviewer
+from ecs_admission.revision import Revision
+
+NOW = 1_790_000_000.25
+"""What the service's clock says in these tests."""
+
+COMPLIANT: dict[str, Any] = {
+    "family": "web",
+    "containerDefinitions": [
+        {"name": "app", "image": "nginx:1.27", "environment": [{"name": "LOG_LEVEL", "value": "info"}]}
+    ],
+}
+
+
+def leaky(value: str) -> dict[str, Any]:
+    """A task definition that is denied because one variable holds `value`."""
+    container = {"name": "app", "image": "nginx:1.27", "environment": [{"name": "DB_PASSWORD", "value": value}]}
+    return {"family": "web", "containerDefinitions": [container]}
+
+
+@pytest.fixture
+def log(tmp_path: Path, revision: Revision) -> Iterator[DecisionLog]:
+    """An empty decision log."""
+    opened = DecisionLog.open(
+        f"sqlite:///{tmp_path / 'decisions.sqlite3'}",
+        writer=new_decision_id(),
+        start=node_entry("node_start", "embedded", revision.id),
+        timeout_seconds=10.0,
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def serve(log: DecisionLog) -> Callable[[Revision], FlaskClient]:
+    """A client of the application that judges by the revision given."""
+
+    def serve(revision: Revision) -> FlaskClient:
+        def fail(error: Exception) -> None:
+            raise error
+
+        reviewer = Reviewer(
+            revision,
+            inventory=NoInventory(),
+            recorder=lambda draft: log.append(draft, deadline_seconds=10.0),
+            on_error=fail,
+            clock=lambda: NOW,
+        )
+        return create_flask(reviewer, log.reader).test_client()
+
+    return serve
+
+
+@pytest.fixture
+def client(serve: Callable[[Revision], FlaskClient], revision: Revision) -> FlaskClient:
+    """A client of the application that judges by the revision that ships."""
+    return serve(revision)

@@ -1,0 +1,129 @@
+"""Every example of every rule through the whole pipeline: exactly the causes it names, in words, without its secrets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+import orjson
+import pytest
+
+from ecs_admission.adapt.submission import read_operation
+from ecs_admission.decision_log.entries import EntryDraft
+from ecs_admission.engines.pack import Pack
+from ecs_admission.enrich.inventory import NoInventory
+from ecs_admission.model import Evaluation, Outcome, PolicyInput, UserInfo
+from ecs_admission.review import Answer, Reviewer, do_not_record
+from ecs_admission.revision import Revision
+from tests.policies.examples import POLICIES, RULES, Example, load_examples
+from tests.secret_values import traces
+
+EXAMPLES = load_examples()
+AT_LEAST = 2
+
+UNREACHABLE = {"plaintext/unscanned"}
+"""Rules that no request can break today: it is scanned whole or refused. Their tests are in Rego."""
+
+
+class Witness:
+    """Passes on to an engine and keeps what it was given."""
+
+    name = "witness"
+
+    def __init__(self, revision: Revision) -> None:
+        self._engine = revision.engine
+        self.seen: list[PolicyInput] = []
+
+    def evaluate(self, policy_input: PolicyInput) -> Evaluation:
+        """See `PolicyEngine`."""
+        self.seen.append(policy_input)
+        return self._engine.evaluate(policy_input)
+
+    def probe(self) -> None:
+        """See `PolicyEngine`."""
+
+    def close(self) -> None:
+        """See `PolicyEngine`. The engine behind is not ours to close."""
+
+
+def review(reviewer: Reviewer, example: Example, body: bytes) -> Answer:
+    return reviewer.review(
+        partial(read_operation, example.operation, body, example.context.items()),
+        operation=example.operation,
+        user=UserInfo("pipeline"),
+        enforcement_point="test",
+    )
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
+def test_an_example_has_the_causes_it_names(example: Example, reviewer: Reviewer) -> None:
+    body, _ = example.body()
+    answer = review(reviewer, example, body)
+    causes = answer.response["status"].get("details", {}).get("causes", [])
+    assert sorted((cause["reason"], cause["field"]) for cause in causes) == list(example.causes)
+    assert answer.decision.outcome is (Outcome.DENIED if example.causes else Outcome.ALLOWED)
+    assert answer.response["allowed"] is not bool(example.causes)
+    for cause in causes:
+        for member in ("message", "remediation", "link", "severity"):
+            assert cause[member].strip(), member
+            assert "{" not in cause[member], f"{member} has a part that nobody filled in"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
+def test_no_secret_of_an_example_goes_further_than_its_projection(example: Example, revision: Revision) -> None:
+    body, secrets = example.body()
+    witness = Witness(revision)
+    watched = replace(revision, engine=witness)
+    drafts: list[EntryDraft] = []
+    reviewer = Reviewer(watched, inventory=NoInventory(), recorder=drafts.append, on_error=_fail)
+    answer = review(reviewer, example, body)
+    (policy_input,), (draft,) = witness.seen, drafts
+    told = {
+        "response": orjson.dumps(answer.response).decode(),
+        "PolicyInput": policy_input.body.decode(),
+        "places": repr(policy_input),
+        "entry": repr(draft.document),
+    }
+    marks = [trace for secret in secrets for trace in traces(secret)]
+    found = [(where, mark) for where, text in told.items() for mark in marks if mark in text]
+    assert found == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
+def test_the_causes_of_an_example_are_sorted_and_name_its_own_rule_if_any(example: Example) -> None:
+    assert list(example.causes) == sorted(example.causes)
+    assert not example.causes or example.rule in UNREACHABLE or example.rule in {rule for rule, _ in example.causes}
+
+
+def test_names_of_examples_are_unique() -> None:
+    assert [name for name, count in Counter(example.id for example in EXAMPLES).items() if count > 1] == []
+
+
+def test_every_rule_has_examples_that_break_it_and_look_alikes_that_do_not(pack: Pack) -> None:
+    broken = Counter(e.rule for e in EXAMPLES if e.rule in {rule for rule, _ in e.causes})
+    kept = Counter(e.rule for e in EXAMPLES if not e.causes)
+    assert {rule for rule in pack.catalogue if broken[rule] < AT_LEAST} == UNREACHABLE
+    assert {rule for rule in pack.catalogue if kept[rule] < AT_LEAST} == set()
+    assert {example.rule for example in EXAMPLES} == pack.catalogue.keys()
+
+
+def test_every_variant_of_a_rule_has_an_example(pack: Pack, reviewer: Reviewer) -> None:
+    used = {
+        (finding.rule, finding.variant)
+        for example in EXAMPLES
+        for finding in review(reviewer, example, example.body()[0]).decision.findings
+    }
+    assert {(rule.id, name) for rule in pack.catalogue.values() for name in rule.variants} - used == set()
+
+
+def test_every_rule_has_its_test_and_examples_beside_it(pack: Pack) -> None:
+    for rule in pack.catalogue:
+        name = rule.partition("/")[2]
+        files = {path.name for path in (RULES / rule).iterdir()}
+        assert files == {f"{name}.rego", f"{name}_test.rego", "examples.yaml"}, rule
+    assert {path.parent for path in POLICIES.rglob("examples.yaml")} == {RULES / rule for rule in pack.catalogue}
+
+
+def _fail(error: Exception) -> None:
+    raise error
