@@ -19,7 +19,9 @@ FEATURES = ["keywords_in_refs", "rego_v1", "template_strings"]
 def main() -> None:
     opa = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / ".tools" / "bin" / "opa")
     version = subprocess.run([opa, "version"], check=True, capture_output=True, text=True).stdout.split()[1]
-    module_cache = subprocess.run(["go", "env", "GOMODCACHE"], check=True, capture_output=True, text=True).stdout.strip()
+    module_cache = subprocess.run(
+        ["go", "env", "GOMODCACHE"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     module = Path(module_cache) / "github.com" / "open-policy-agent" / f"opa@v{version}"
     metadata = json.loads((module / "builtin_metadata.json").read_text())
     native = {name for name, facts in metadata.items() if isinstance(facts, dict) and facts.get("wasm")}

@@ -27,7 +27,7 @@ def advisory_judge(
     with ThreadPoolExecutor(1) as beside:
         # Both take a quarter of a second and neither holds the interpreter's lock for long.
         kingfisher = beside.submit(KingfisherDetector)
-        from ecs_admission.engines.embedded import EmbeddedEngine  # noqa: PLC0415 - imports wasmtime
+        from ecs_admission.engines.embedded import EmbeddedEngine
 
         pack = load_pack(policies)
         engine = EmbeddedEngine(pack, threads=1, deadline_seconds=_DEADLINE_SECONDS)

@@ -88,12 +88,12 @@ def check_start(settings: Settings) -> Pack:
 def make_engine(settings: Settings, pack: Pack) -> PolicyEngine:
     """The engine that the settings name."""
     if settings.engine == "opa":
-        from ecs_admission.engines.opa import OpaEngine  # noqa: PLC0415 - imports aiohttp, which takes 0.3 s
+        from ecs_admission.engines.opa import OpaEngine
 
         return OpaEngine(
             settings.opa_url, threads=settings.threads, deadline_seconds=settings.engine_deadline_seconds
         )  # fmt: skip
-    from ecs_admission.engines.embedded import EmbeddedEngine  # noqa: PLC0415 - imports wasmtime
+    from ecs_admission.engines.embedded import EmbeddedEngine
 
     return EmbeddedEngine(pack, threads=settings.threads, deadline_seconds=settings.engine_deadline_seconds)
 

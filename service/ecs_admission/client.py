@@ -61,7 +61,7 @@ def _read(status: int, body: bytes) -> JSONObject:
         return _no_decision(f"the service answered {status} with something else than JSON")
     response = document.get("response")
     if status in _DECIDED and isinstance(response, dict):
-        is_allow = status == 200 and response.get("allowed") is True  # noqa: PLR2004
+        is_allow = status == 200 and response.get("allowed") is True
         if is_allow or response.get("allowed") is False:
             return response
         return _no_decision("the service's answer contradicts itself")

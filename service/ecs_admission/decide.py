@@ -1,4 +1,7 @@
-"""From an engine's answer to a verdict. Pure: values in, value out. Allow needs proof; each step says what it proves."""
+"""From an engine's answer to a verdict. Pure: values in, value out.
+
+Allow needs proof; each step of `decide` says what it proves.
+"""
 
 from __future__ import annotations
 

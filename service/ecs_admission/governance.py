@@ -70,16 +70,12 @@ class Governance:
         if listed is None:
             return claimed
         if claimed is not None and claimed != listed:
-            raise InputError(
-                "environment-contradicted", "environment is not the one that the account is listed under"
-            )
+            raise InputError("environment-contradicted", "environment is not the one that the account is listed under")
         return listed
 
     def exception(self, rule: str, place: Place, *, family: str | None, context: DeployContext, now: int) -> str | None:
         """The id of an exception that covers a finding, or None."""
-        covering = (
-            e.id for e in self.exceptions if e.covers(rule, place, family=family, context=context, now=now)
-        )
+        covering = (e.id for e in self.exceptions if e.covers(rule, place, family=family, context=context, now=now))
         return next(covering, None)
 
 

@@ -55,13 +55,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """See `gunicorn.workers.base.Worker.handle_error`."""
-        status, phrase = next(((s, p) for kind, s, p in _STATUSES if isinstance(exc, kind)), (500, "Internal Server Error"))
+        status, phrase = next(
+            ((s, p) for kind, s, p in _STATUSES if isinstance(exc, kind)), (500, "Internal Server Error")
+        )
         logger().warning("broken request", status=status, error=type(exc).__name__)
         document = {
             "type": "about:blank",
-            "title": "the HTTP request cannot be read" if status < 500 else "an internal error",  # noqa: PLR2004
+            "title": "the HTTP request cannot be read" if status < 500 else "an internal error",
             "status": status,
-            "reason": "InvalidRequest" if status < 500 else "CannotDecide",  # noqa: PLR2004
+            "reason": "InvalidRequest" if status < 500 else "CannotDecide",
         }
         body = orjson.dumps(document)
         head = (

@@ -180,9 +180,7 @@ class Decision:
     def warnings(self) -> tuple[Finding, ...]:
         """The findings a caller is warned of: action `warn`, or exempted from a denial."""
         return tuple(
-            f
-            for f in self.findings
-            if f.action is Action.WARN or (f.action is Action.DENY and f.exception is not None)
+            f for f in self.findings if f.action is Action.WARN or (f.action is Action.DENY and f.exception is not None)
         )
 
 

@@ -27,7 +27,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """See `BaseApplication.load`. Called in each worker."""
-        from ecs_admission.wsgi import application  # noqa: PLC0415 - built in the worker, not at import
+        from ecs_admission.wsgi import application
 
         return application()
 
@@ -73,7 +73,7 @@ def announce(worker: Any) -> None:
 
 def _say_goodbye(_: Any, __: Any) -> None:
     """Close the decision log of a worker that exits: gunicorn ends workers without running exit handlers."""
-    from ecs_admission import wsgi  # noqa: PLC0415 - the worker's own
+    from ecs_admission import wsgi
 
     wsgi.close()
 

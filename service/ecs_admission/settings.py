@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         if bind.startswith("unix:/"):
             return bind
         match = _TCP.fullmatch(bind)
-        if not match or not 0 <= int(match.group(2)) <= 65535:  # noqa: PLR2004
+        if not match or not 0 <= int(match.group(2)) <= 65535:
             raise ValueError("must be HOST:PORT or unix:/path/to/socket")
         return bind
 

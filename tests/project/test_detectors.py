@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ecs_admission.project.detectors import Detector, Leaf
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
 from ecs_admission.project.detectors.native import NativeDetector
+from ecs_admission.project.detectors.protocol import Batch
 from tests.project.samples import aws_key_id, github_token, jwt, letters, private_key
 
 Found = list[tuple[int, str]]
@@ -28,7 +29,7 @@ def kingfisher(detectors: tuple[Detector, ...]) -> Detector:
 
 def scan(detector: Detector, values: Sequence[str]) -> Found:
     leaves = [Leaf(f"/{index}", None, "environment", value, "NAME") for index, value in enumerate(values)]
-    return sorted((index, signal.rule) for index, signal in detector.scan(leaves))
+    return sorted((index, signal.rule) for index, signal in detector.scan(Batch(leaves)))
 
 
 NATIVE: dict[str, Callable[[], str]] = {
@@ -179,8 +180,8 @@ def test_what_is_found_in_a_leaf_depends_on_nothing_but_the_leaf(
 @settings(max_examples=60)
 @given(text=st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_text_can_be_scanned(native: Detector, kingfisher: Detector, text: str) -> None:
-    for detector in (native, kingfisher):
-        assert detector.knows(text) == bool(scan(detector, [text]) if detector is native else detector.knows(text))
+    assert native.knows(text) == bool(scan(native, [text]))
+    assert len(scan(kingfisher, [text])) >= 0
 
 
 @pytest.mark.parametrize("filler", ["-----BEGIN ", "eyJ" + "a" * 9 + ".", "Bearer ", "AK" + "IA", "\u00e4", "{{resolve:"])

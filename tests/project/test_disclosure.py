@@ -122,7 +122,7 @@ def test_what_is_remembered_is_bounded_and_stays_right(monkeypatch: pytest.Monke
     assert [disclosure.allows(name, NAME) for name in ["a", "b c", "d", "e", "a", "b c"]] == [
         True, False, True, True, True, False
     ]  # fmt: skip
-    assert len(disclosure._known) <= 3
+    assert len(disclosure.remembered(NAME)) <= 3
 
 
 @given(texts=st.lists(st.text(), max_size=20))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_admission.project.detectors import Leaf
+from ecs_admission.project.detectors.protocol import Batch, Leaf
 from ecs_admission.project.parts import PartFinder, flag_name
 from ecs_admission.revision import Revision
 from tests.project.samples import container, project, task
@@ -21,7 +21,8 @@ def finder(revision: Revision) -> PartFinder:
 
 def find(finder: PartFinder, *values: str) -> list[tuple[int, str | None, str, int | None, str | None]]:
     leaves = [Leaf(f"/{index}", None, "command", value, "outer") for index, value in enumerate(values)]
-    return [(index, part.name, part.value, part.offset, part.hint) for index, part in finder.find(leaves)]
+    found = finder.find(Batch(leaves))
+    return [(int(part.pointer[1:]), part.name, part.value, part.offset, part.hint) for part in found]
 
 
 @pytest.mark.parametrize(

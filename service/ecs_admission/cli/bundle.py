@@ -21,7 +21,7 @@ def command() -> None:
 @click.option("--opa", type=click.Path(exists=True, dir_okay=False), help="The opa program; default: opa on PATH.")
 def build(policies: Path, output: Path, opa: str | None) -> None:
     """Build the bundle for OPA servers and the same policies as WebAssembly, from the folder POLICIES."""
-    from ecs_admission.engines.build import build_pack, find_opa  # noqa: PLC0415 - authors only
+    from ecs_admission.engines.build import build_pack, find_opa
 
     try:
         revision = build_pack(policies, output, opa=opa or find_opa())

@@ -73,12 +73,12 @@ def _read(name: str) -> bytes:
 
 
 def _local(policies: Path | None, operation: str, pairs: list[tuple[str, str]]) -> Judge:
-    from ecs_admission.advisory import advisory_judge  # noqa: PLC0415 - imports an engine, which a client does without
+    from ecs_admission.advisory import advisory_judge
 
     return advisory_judge(policies, operation, pairs)
 
 
 def _remote(server: str, operation: str, pairs: list[tuple[str, str]]) -> Judge:
-    from ecs_admission.client import remote_judge  # noqa: PLC0415 - not needed in process
+    from ecs_admission.client import remote_judge
 
     return remote_judge(server, operation, pairs)

@@ -25,9 +25,9 @@ def verify(output: str) -> None:
     Exit code: 0 whole, 1 tampered, 2 incomplete or unreadable. Chains alone cannot show a truncated tail, a full
     recomputation or a restored snapshot, and the summary says so.
     """
-    from ecs_admission.decision_log.queries import LogReader  # noqa: PLC0415 - imports SQLAlchemy
-    from ecs_admission.decision_log.verify import verify_chains  # noqa: PLC0415
-    from ecs_admission.settings import read_settings  # noqa: PLC0415
+    from ecs_admission.decision_log.queries import LogReader
+    from ecs_admission.decision_log.verify import verify_chains
+    from ecs_admission.settings import read_settings
 
     try:
         settings = read_settings()

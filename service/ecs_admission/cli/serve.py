@@ -17,8 +17,8 @@ def command() -> None:
         settings = read_settings()
         configure(settings.log_level)
         # Imported before the fork, so that workers share the pages; built after it, in each worker.
-        from ecs_admission.app import check_start  # noqa: PLC0415
-        from ecs_admission.server import Server  # noqa: PLC0415
+        from ecs_admission.app import check_start
+        from ecs_admission.server import Server
 
         pack = check_start(settings)
     except AdmissionError as error:

@@ -1,6 +1,6 @@
 """The embedded engine: OPA's own compiler output, WebAssembly, run in this process by opa-py-wasm.
 
-Make it after fork: it starts a thread that enforces deadlines. Facts and measurements: `docs/adr/0001-embedded-engine.md`.
+Make it after fork: it starts a thread that enforces deadlines. Why this engine: `docs/adr/0001-embedded-engine.md`.
 """
 
 from __future__ import annotations

@@ -45,9 +45,7 @@ def blueprint(reviewer: Reviewer) -> Blueprint:
     return routes
 
 
-def _review(
-    reviewer: Reviewer, read: Callable[[], Adapted], operation: str | None, enforcement_point: str
-) -> Answer:
+def _review(reviewer: Reviewer, read: Callable[[], Adapted], operation: str | None, enforcement_point: str) -> Answer:
     begin = time.perf_counter_ns()
     answer = reviewer.review(read, operation=operation, user=_ANONYMOUS, enforcement_point=enforcement_point)
     decision = answer.decision
@@ -85,7 +83,11 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     """The parameters of a query string as they stand there: none dropped, none merged."""
     try:
         return parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=50
+            query.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(query),
+            errors="strict",
+            max_num_fields=50,
         )
     except ValueError:
         raise InputError("malformed-query", "the query string cannot be read", status=400) from None

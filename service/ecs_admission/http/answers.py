@@ -47,10 +47,10 @@ def problem_answer(
 def http_error(error: HTTPException) -> Response:
     """What Flask or Werkzeug refused."""
     status = error.code or 500
-    title = _TITLES.get(status, "the request was refused" if status < 500 else "an internal error")  # noqa: PLR2004
-    reason = _REASONS.get(status, "InvalidRequest" if status < 500 else "CannotDecide")  # noqa: PLR2004
+    title = _TITLES.get(status, "the request was refused" if status < 500 else "an internal error")
+    reason = _REASONS.get(status, "InvalidRequest" if status < 500 else "CannotDecide")
     answer = problem_answer(status, title, reason=reason)
-    if status == 405 and getattr(error, "valid_methods", None):  # noqa: PLR2004
+    if status == 405 and getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
     return answer
 

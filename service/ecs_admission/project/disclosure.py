@@ -16,7 +16,10 @@ _REMEMBERED_NAMES = 50_000
 
 
 class Disclosure:
-    """Remembers for each name (names only, never values) whether it may be shown. Thread-safe: a race only repeats work."""
+    """Remembers for each name (names only, never values) whether it may be shown.
+
+    Thread-safe: a race only repeats work.
+    """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = tuple(detectors)
@@ -57,7 +60,7 @@ def _is_random(run: str) -> bool:
 
 
 class Aliases:
-    """Stands for the names of one request that are not shown: equal names get equal aliases, `<redacted-1>` and so on."""
+    """Stands for the names of one request that are not shown: equal names get equal aliases, as `<redacted-1>`."""
 
     def __init__(self) -> None:
         self._aliases: dict[str, str] = {}

@@ -7,15 +7,20 @@ API's own input, `[]` for each item of a list and `{}` for each value of a map.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ecs_admission.adapt.shapes import Shape
 
 NAME = re.compile(r"[A-Za-z0-9._/-]{1,128}")
-ARN = re.compile(r"[A-Za-z0-9_-]{1,128}|arn:aws[a-z-]{0,20}:[a-z0-9-]{1,30}:[a-z0-9-]{0,30}:[0-9]{0,12}:[A-Za-z0-9_./:+=,@-]{1,256}")
-IMAGE = re.compile(r"[A-Za-z0-9._/-]{1,255}(?::[0-9]{1,5}/[A-Za-z0-9._/-]{1,255})?(?::[A-Za-z0-9._-]{1,128})?(?:@sha256:[0-9a-f]{64})?")
+ARN = re.compile(
+    r"[A-Za-z0-9_-]{1,128}|arn:aws[a-z-]{0,20}:[a-z0-9-]{1,30}:[a-z0-9-]{0,30}:[0-9]{0,12}:[A-Za-z0-9_./:+=,@-]{1,256}"
+)
+IMAGE = re.compile(
+    r"[A-Za-z0-9._/-]{1,255}(?::[0-9]{1,5}/[A-Za-z0-9._/-]{1,255})?(?::[A-Za-z0-9._-]{1,128})?(?:@sha256:[0-9a-f]{64})?"
+)
 SIZE = re.compile(r"[0-9.]{1,10} ?(?:[vV][cC][pP][uU]|[gGmM][bB])?")
 
 IDENTIFIERS: Mapping[str, re.Pattern[str]] = {
@@ -128,7 +133,7 @@ class Node:
     reference: str | None = None
     named_by: str | None = None
     arguments: bool = False
-    members: Mapping[str, Node] = field(default_factory=dict)
+    members: Mapping[str, Node] = dataclasses.field(default_factory=dict)
     item: Node | None = None
 
 

@@ -13,7 +13,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("boolean", re.compile(r"(?i)true|false|yes|no|on|off|enabled|disabled")),
     ("number", re.compile(r"[+-]?[0-9]{1,40}(?:[.,][0-9]{1,20})?(?:[a-zA-Z%]{1,3})?")),
     ("template", re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_.]{0,100}\}|\$\([^()]{1,200}\)|\$[A-Z_][A-Z0-9_]{0,100}")),
-    ("arn", re.compile(r"arn:aws[a-z-]{0,20}:[a-z0-9-]{1,40}:[a-z0-9-]{0,30}:[0-9]{0,12}:[A-Za-z0-9_./:*+=,@?-]{1,2048}")),
+    ("arn", re.compile(r"arn:aws[a-z-]{0,20}(?::[a-z0-9-]{0,40}){2}:[0-9]{0,12}:[A-Za-z0-9_./:*+=,@?-]{1,2048}")),
     ("email", re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")),
     ("path", re.compile(r"(?:~|\.{1,2})?(?:/[a-z0-9_.-]{1,64}){1,24}/?")),
     ("host", re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,10}(?::[0-9]{1,5})?")),
@@ -43,7 +43,7 @@ class KindModel:
                 return kind
         if _URL.fullmatch(stripped):
             return "url"
-        if _OPAQUE.fullmatch(stripped) and sum(1 for c in _CLASSES if c.search(stripped)) >= 2:  # noqa: PLR2004
+        if _OPAQUE.fullmatch(stripped) and sum(1 for c in _CLASSES if c.search(stripped)) >= 2:
             return "opaque"
         return "text"
 

@@ -1,4 +1,4 @@
-"""Named literals inside longer strings: `--password=x`, `PASS=x cmd`, `user=..;pwd=..`, URLs with userinfo, JSON text."""
+"""Named literals inside longer strings: `--password=x`, `user=..;pwd=..`, URLs with userinfo, JSON text."""
 
 from __future__ import annotations
 
@@ -45,16 +45,26 @@ class PartFinder:
             bare = value.lstrip("\\").strip("\"'")
             if self._classify(name).confidence is None:
                 continue
-            # `password: reset it daily` and `image/secret:1.2` are no assignments, `"password": "x"` and `password=x` are.
+            # `password: reset it daily` and `image/secret:1.2` are no assignments; `"password": "x"` is one.
             prose = sign == ":" and not quote
             yield leaf._replace(
-                value=bare, name=name, shown=None, whole=leaf.shown, offset=match.start(3), hint="prose" if prose else "assignment"
+                value=bare,
+                name=name,
+                shown=None,
+                whole=leaf.shown,
+                offset=match.start(3),
+                hint="prose" if prose else "assignment",
             )
 
     def _passwords(self, leaf: Leaf) -> Iterator[Leaf]:
         for match in self._set.patterns[1].finditer(leaf.value):
             yield leaf._replace(
-                value=match.group(1), name="password", shown=None, whole=leaf.shown, offset=match.start(1), hint="userinfo"
+                value=match.group(1),
+                name="password",
+                shown=None,
+                whole=leaf.shown,
+                offset=match.start(1),
+                hint="userinfo",
             )
 
 
@@ -66,6 +76,6 @@ def _whole_name(text: str, start: int, end: int) -> str:
 
 def flag_name(argument: str) -> str | None:
     """The name that a command-line argument gives to the argument after it, as `--db-password` does."""
-    if argument.startswith("-") and "=" not in argument and 2 < len(argument.lstrip("-")) <= 80:  # noqa: PLR2004
+    if argument.startswith("-") and "=" not in argument and 2 < len(argument.lstrip("-")) <= 80:
         return argument.lstrip("-")
     return None

@@ -16,7 +16,7 @@ from ecs_admission.errors import PolicyError
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Any:
     """A compiled pattern. Raises `PolicyError` without the pattern's text where it is none."""
     try:
-        return re2.compile(pattern, _options(ignore_case=ignore_case))
+        return re2.compile(pattern, _options(ignore_case=ignore_case))  # type: ignore[no-untyped-call]
     except re2.error:
         raise PolicyError("a pattern is not valid RE2") from None
 
@@ -35,9 +35,9 @@ class JoinedText:
     def _starts(self) -> Sequence[int]:
         gap = len(self._separator)
         if self._is_ascii:
-            lengths = map(len, self._texts)
+            lengths = [len(text) for text in self._texts]
         else:
-            lengths = (len(text.encode("utf-8", "replace")) for text in self._texts)
+            lengths = [len(text.encode("utf-8", "replace")) for text in self._texts]
         return list(accumulate((length + gap for length in lengths), initial=0))[:-1]
 
     def index(self, offset: int) -> int:
@@ -50,7 +50,7 @@ class PatternSet:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self.patterns = tuple(compile_pattern(pattern) for pattern in patterns)
-        self._all = re2.Set.SearchSet(_options())
+        self._all = re2.Set.SearchSet(_options())  # type: ignore[no-untyped-call]
         for pattern in patterns:
             self._all.Add(pattern)
         self._all.Compile()

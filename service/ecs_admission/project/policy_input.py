@@ -11,7 +11,6 @@ import orjson
 from ecs_admission.model import AdmissionRequest, DeployContext, JSONObject, PolicyInput
 from ecs_admission.project.projection import Projection
 
-
 _CONTEXT = tuple(field.name for field in fields(DeployContext))
 _context_values = attrgetter(*_CONTEXT)
 

@@ -1,4 +1,4 @@
-"""Project a request: replace every literal, keep what was observed of it. The step after which nothing holds a secret."""
+"""Project a request: replace every literal, keep what was observed of it. After this step nothing holds a secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from ecs_admission.project.walk import FoundReference, Walk
 MAX_SIGNALLED_LITERALS = 200
 MAX_REFERENCES = 500
 _REMEMBERED_NAMES = 50_000
-_INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")  # fmt: skip
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+"""Characters that take no room: they could split a word that a person still reads."""
 _NO_SIGN = NameVerdict(())
 
 

@@ -61,7 +61,11 @@ def parse_credentials_parameter(text: str) -> ParsedReference:
         return ParsedReference(problem="empty")
     if not text.startswith("arn:"):
         known = _SECRET_ID.fullmatch(text) is not None
-        return ParsedReference(service="secretsmanager", resource=text) if known else ParsedReference(problem="invalid-name")
+        return (
+            ParsedReference(service="secretsmanager", resource=text)
+            if known
+            else ParsedReference(problem="invalid-name")
+        )
     parsed = parse_value_from(text)
     if parsed.problem is None and parsed.service != "secretsmanager":
         return ParsedReference(problem="wrong-service")
@@ -97,7 +101,7 @@ def _secret(resource: str, common: dict[str, str]) -> ParsedReference:
         return ParsedReference(problem="json-key-parts")
     if not _SECRET_ID.fullmatch(parts[1]):
         return ParsedReference(problem="not-a-secret")
-    key, stage, version = parts[2:] if len(parts) > 2 else ("", "", "")  # noqa: PLR2004
+    key, stage, version = parts[2:] if len(parts) > 2 else ("", "", "")
     if not (_JSON_KEY.fullmatch(key) and _STAGE.fullmatch(stage) and _STAGE.fullmatch(version)):
         return ParsedReference(problem="not-a-secret")
     return ParsedReference(

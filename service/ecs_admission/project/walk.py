@@ -70,7 +70,9 @@ class Walk:
         self.leaves.append(Leaf(pointer, container, node_field, text))
         return self.aliases.alias(text)
 
-    def unknown(self, value: Any, node_field: str, pointer: str, container: str | None, name: str | None = None) -> None:
+    def unknown(
+        self, value: Any, node_field: str, pointer: str, container: str | None, name: str | None = None
+    ) -> None:
         """Take every string below a value that AWS's model does not describe as a literal, keys included."""
         if isinstance(value, dict):
             for index, (key, inner) in enumerate(value.items()):

@@ -1,0 +1,128 @@
+"""Random words that must not come out again, requests full of them, and a search for them."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import secrets
+import string
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecs_admission.adapt.shapes import Shape, operation_input
+from ecs_admission.project.disclosure import looks_random
+
+_ALPHABET = string.ascii_letters + string.digits
+_PIECE_CHARS = 11
+"""Parts of a word this long are searched for, so that a cut word is found, too. By chance none occurs."""
+
+
+@dataclass(slots=True)
+class Canaries:
+    """Makes words and remembers them."""
+
+    words: list[str] = field(default_factory=list)
+    _variants: Iterator[Callable[[str], str]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._variants = itertools.cycle(VARIANTS)
+
+    def word(self) -> str:
+        """A new word of 24 letters and digits.
+
+        Short words and words of letters alone cannot be told from names, nor can every random word: it is drawn again
+        until it looks like what generators of secrets make.
+        """
+        while not looks_random(word := "".join(secrets.choice(_ALPHABET) for _ in range(24))):
+            pass
+        self.words.append(word)
+        return word
+
+    def value(self) -> str:
+        """A text around a new word, each time in another form."""
+        return next(self._variants)(self.word())
+
+    def found_in(self, content: bytes) -> list[str]:
+        """The pieces of words that occur in `content`, in clear, percent-encoded or in base64."""
+        return [piece.decode() for piece in self._pieces() if piece in content]
+
+    def _pieces(self) -> Iterator[bytes]:
+        for word in self.words:
+            raw = word.encode()
+            yield raw[:_PIECE_CHARS]
+            yield raw[-_PIECE_CHARS:]
+            for shift in range(3):
+                # Without the characters at both ends, which depend on what stands beside the word.
+                yield base64.b64encode(b"x" * shift + raw)[4:-4]
+
+
+VARIANTS: tuple[Callable[[str], str], ...] = (
+    lambda word: word,
+    lambda word: f"\"{word}'",
+    lambda word: f"\u00fc\U0001f511{word}\u4e2d",
+    lambda word: f"first line\n{word}\n\tlast line",
+    lambda word: f"{word}{'x' * 176}",
+    lambda word: f"<{word}>&\\{word[:3]}%0a",
+    lambda word: f"postgres://user:{word}@db.internal:5432/app",
+    lambda word: f"--password={word}",
+    lambda word: f"arn:aws:secretsmanager:eu-central-1:111122223333:secret:{word}",
+)
+
+
+def full_input(operation: str, text: Callable[[], str], key: Callable[[], str] | None = None) -> Any:
+    """An input of `operation` with every member there is, each string made by `text` and each key of a map by `key`.
+
+    Enumerations get a text as well. Every object also gets a member that AWS does not know.
+    """
+    return _fill(operation_input(operation), text, key or text)
+
+
+def _fill(shape: Shape, text: Callable[[], str], key: Callable[[], str]) -> Any:
+    if shape.kind == "structure":
+        known = {name: _fill(member, text, key) for name, member in shape.members.items()}
+        return known | {key(): {key(): text()}}
+    if shape.kind == "list" and shape.item is not None:
+        return [_fill(shape.item, text, key)]
+    if shape.kind == "map" and shape.item is not None:
+        return {key(): _fill(shape.item, text, key)}
+    return {"string": text, "boolean": lambda: True, "timestamp": text}.get(shape.kind, lambda: 1)()
+
+
+def positions(operation: str) -> Iterator[tuple[str, Any, Canaries]]:
+    """For each string position and each key of an input: its name, an input with one word there, and the word."""
+    slots = _slots(operation)
+    for number, name in enumerate(slots):
+        canaries = Canaries()
+        counter = itertools.count()
+        plain = _plain_text(counter, number, canaries)
+        yield name, full_input(operation, plain), canaries
+
+
+def _slots(operation: str) -> list[str]:
+    """The names of the positions, in the order in which they are filled."""
+    marks = itertools.count()
+    document = full_input(operation, lambda: f"slot-{next(marks)}")
+    names = dict(_named(document, ""))
+    return [names[f"slot-{number}"] for number in range(next(marks))]
+
+
+def _named(value: Any, path: str) -> Iterable[tuple[str, str]]:
+    if isinstance(value, str):
+        yield value, path
+    elif isinstance(value, list):
+        for item in value:
+            yield from _named(item, f"{path}[]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name.startswith("slot-"):
+                yield name, f"{path}{{key}}"
+            yield from _named(item, f"{path}{{}}" if name.startswith("slot-") else f"{path}.{name}")
+
+
+def _plain_text(counter: Iterator[int], wanted: int, canaries: Canaries) -> Callable[[], str]:
+    def text() -> str:
+        number = next(counter)
+        return canaries.word() if number == wanted else f"plain-{number}"
+
+    return text
