@@ -12,6 +12,9 @@ evaluation := {
 	"revision": data.revision.id,
 	"evaluated": evaluated,
 	"findings": findings,
+} if {
+	# Without counts the input is no projection, and nobody can say that anything was looked at.
+	input.counts.literals >= 0
 }
 
 # A rule is a folder: adding one under admission/rules adds it here.

@@ -1,4 +1,4 @@
-"""Every example of every rule through the whole pipeline: exactly the causes it names, in words, without its secrets."""
+"""Every example of every rule through the whole pipeline: exactly its causes, in words, without its secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.engines.pack import Pack
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.model import Evaluation, Outcome, PolicyInput, UserInfo
-from ecs_admission.review import Answer, Reviewer, do_not_record
+from ecs_admission.review import Answer, Reviewer
 from ecs_admission.revision import Revision
 from tests.policies.examples import POLICIES, RULES, Example, load_examples
 from tests.secret_values import traces

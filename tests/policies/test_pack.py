@@ -43,11 +43,11 @@ METADATA = """# METADATA
 SECRETLY = {
     "the environment of the process": 'opa.runtime().env.HOME != ""',
     "the environment, called by another spelling": 'opa["runtime"]().env.HOME != ""',
-    "the environment, in the place of another built-in": "count(numbers.range(1, 2)) > 0 with numbers.range as opa.runtime",
+    "the environment, in place of a built-in": "count(numbers.range(1, 2)) > 0 with numbers.range as opa.runtime",
     "the network": 'http.send({"method": "GET", "url": "http://127.0.0.1/"}).status_code == 200',
     "a name service": 'net.lookup_ip_addr("example.com") != set()',
     "the clock": "time.now_ns() > 0",
-    "the clock, in the place of the environment": "time.now_ns() > 0 with time.now_ns as opa.runtime",
+    "the clock, in place of the environment": "time.now_ns() > 0 with time.now_ns as opa.runtime",
     "chance": 'rand.intn("seed", 2) == 1',
     "text of a caller's making": 'sprintf("%s", [input.request.uid]) != ""',
     "a trace": 'trace("x")',
@@ -97,7 +97,7 @@ def members(artefact: Path) -> dict[str, bytes]:
         }
 
 
-def rewrite(source: Path, target: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+def rewrite(source: Path, target: Path, change: Callable[[dict[str, bytes]], object]) -> None:
     """Copy an artefact with other contents."""
     content = members(source)
     change(content)
@@ -159,7 +159,7 @@ class TestCapabilities:
     @pytest.mark.parametrize("way", SECRETLY)
     def test_a_rule_that_reaches_out_is_refused(self, way: str, policies: Path) -> None:
         add_rule(policies, SECRETLY[way])
-        with pytest.raises(PolicyError, match="some_rule.rego:"):
+        with pytest.raises(PolicyError, match=r"some_rule\.rego:"):
             build(policies)
 
     def test_the_list_is_part_of_opas_and_has_nothing_unsafe(self) -> None:
@@ -223,7 +223,7 @@ class TestRefusedSources:
     )
     def test_a_rule_that_does_not_compile(self, body: str, policies: Path) -> None:
         add_rule(policies, body)
-        with pytest.raises(PolicyError, match="some_rule.rego:"):
+        with pytest.raises(PolicyError, match=r"some_rule\.rego:"):
             build(policies)
 
     def test_what_only_strict_mode_minds(self, policies: Path) -> None:
@@ -319,7 +319,7 @@ class TestRefusedPacks:
 
     @pytest.mark.parametrize("member", ["data.json", ".manifest", "policy.wasm"])
     def test_a_member_that_is_missing(self, member: str, folder: Path) -> None:
-        rewrite(folder / WASM_ARTEFACT, folder / WASM_ARTEFACT, lambda content: content.pop(member) and None)
+        rewrite(folder / WASM_ARTEFACT, folder / WASM_ARTEFACT, lambda content: content.pop(member))
         with pytest.raises(PolicyError, match=member):
             load_pack(folder)
 

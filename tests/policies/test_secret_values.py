@@ -9,7 +9,7 @@ import pytest
 
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
 from ecs_admission.project.detectors.native import NativeDetector
-from ecs_admission.project.detectors.protocol import Detector, Leaf
+from ecs_admission.project.detectors.protocol import Batch, Detector, Leaf
 from tests import secret_values
 from tests.policies.examples import RULES
 from tests.secret_values import KINDS, fill, make_secret, traces
@@ -27,7 +27,7 @@ RECOGNISED = {
 def test_a_form_is_recognised_by_its_detector(kind: str, seed: int, detectors: tuple[Detector, ...]) -> None:
     leaf = Leaf("/x", None, "command", make_secret(kind, Random(seed)))
     by, rule = RECOGNISED[kind]
-    found = {(signal.detector, signal.rule) for detector in detectors for _, signal in detector.scan([leaf])}
+    found = {(signal.detector, signal.rule) for detector in detectors for _, signal in detector.scan(Batch([leaf]))}
     assert any(detector == by and rule in name for detector, name in found), found
 
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from ecs_admission.adapt.canonical import canonicalize
@@ -17,6 +18,9 @@ from ecs_admission.project.projection import Projection
 from ecs_admission.revision import Revision
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+unhurried = settings(deadline=None, max_examples=60)
+"""For property tests: how long one example takes says nothing on a busy machine."""
+
 REGISTER = operation_input("RegisterTaskDefinition")
 
 
@@ -27,7 +31,7 @@ def letters(count: int, alphabet: str = BASE62, *, seed: int = 7) -> str:
 
 def github_token(seed: int = 7) -> str:
     """A classic personal access token of GitHub, with the check digits that scanners verify."""
-    body, digits, rest = letters(30, seed=seed), "", 0
+    body, digits = letters(30, seed=seed), ""
     rest = zlib.crc32(body.encode())
     while rest:
         rest, digit = divmod(rest, 62)

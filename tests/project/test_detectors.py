@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_admission.project.detectors import Detector, Leaf
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
 from ecs_admission.project.detectors.native import NativeDetector
 from ecs_admission.project.detectors.protocol import Batch
-from tests.project.samples import aws_key_id, github_token, jwt, letters, private_key
+from tests.project.samples import aws_key_id, github_token, jwt, letters, private_key, unhurried
 
 Found = list[tuple[int, str]]
 
@@ -164,7 +164,7 @@ PIECES = (
 VALUES = st.lists(st.lists(PIECES, max_size=3).map("".join), min_size=1, max_size=7)
 
 
-@settings(max_examples=60)
+@unhurried
 @given(values=VALUES, data=st.data())
 def test_what_is_found_in_a_leaf_depends_on_nothing_but_the_leaf(
     native: Detector, kingfisher: Detector, values: list[str], data: st.DataObject
@@ -177,7 +177,7 @@ def test_what_is_found_in_a_leaf_depends_on_nothing_but_the_leaf(
         assert sorted((order[index], rule) for index, rule in shuffled) == alone
 
 
-@settings(max_examples=60)
+@unhurried
 @given(text=st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_text_can_be_scanned(native: Detector, kingfisher: Detector, text: str) -> None:
     assert native.knows(text) == bool(scan(native, [text]))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ecs_admission.project.detectors import Detector
 from ecs_admission.project.disclosure import Aliases, Disclosure, looks_random
 from ecs_admission.project.fields import ARN, IMAGE, NAME, SIZE
-from tests.project.samples import BASE62, aws_key_id, github_token, jwt, letters
+from tests.project.samples import BASE62, aws_key_id, github_token, jwt, letters, unhurried
 
 WORDS = """
     web LOG_LEVEL DB_PASSWORD spring.datasource.hikari.maximumPoolSize AIRFLOW__CORE__SQL_ALCHEMY_CONN
@@ -48,6 +48,7 @@ def test_the_hash_of_the_cdk_is_left_out_only_at_the_end() -> None:
     assert looks_random("F7A3B2C1A9B8C7D6E5F4MyTask")
 
 
+@unhurried
 @given(text=st.text())
 def test_any_text_can_be_looked_at(text: str) -> None:
     assert looks_random(text) in (True, False)
@@ -125,6 +126,7 @@ def test_what_is_remembered_is_bounded_and_stays_right(monkeypatch: pytest.Monke
     assert len(disclosure.remembered(NAME)) <= 3
 
 
+@unhurried
 @given(texts=st.lists(st.text(), max_size=20))
 def test_equal_names_have_equal_aliases_and_different_ones_different(texts: list[str]) -> None:
     aliases = Aliases()

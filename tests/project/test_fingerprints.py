@@ -17,15 +17,18 @@ from hypothesis import strategies as st
 
 from ecs_admission.errors import SettingsError
 from ecs_admission.project.fingerprints import FingerprintKey, ephemeral_key, load_or_create_key, make_key
+from tests.project.samples import unhurried
 
 KEY = bytes(range(32))
 
 
+@unhurried
 @given(value=st.text())
 def test_equal_values_have_equal_fingerprints_under_one_key(value: str) -> None:
     assert make_key(KEY).fingerprint(value) == make_key(KEY).fingerprint(value)
 
 
+@unhurried
 @given(one=st.text(), other=st.text())
 def test_different_values_have_different_fingerprints(one: str, other: str) -> None:
     assert (make_key(KEY).fingerprint(one) == make_key(KEY).fingerprint(other)) == (one == other)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ecs_admission.engines.pack import Pack
 from ecs_admission.errors import PolicyError
 from ecs_admission.project.kinds import KindModel, length_bucket
-from tests.project.samples import letters
+from tests.project.samples import letters, unhurried
 
 KINDS = "empty placeholder template boolean number arn url email path host opaque text".split()
 
@@ -88,11 +88,13 @@ def test_no_form_is_read_into_very_long_values(model: KindModel, filler: str) ->
     assert model.classify(filler * 5000) == "text"
 
 
+@unhurried
 @given(value=st.text())
 def test_any_text_has_one_of_the_kinds(model: KindModel, value: str) -> None:
     assert model.classify(value) in KINDS
 
 
+@unhurried
 @given(seed=st.integers(0, 10**6), length=st.integers(12, 60))
 def test_generated_credentials_are_opaque(model: KindModel, seed: int, length: int) -> None:
     assert model.classify("aA1!" + letters(length, seed=seed)) == "opaque"

@@ -12,7 +12,7 @@ from ecs_admission.engines.pack import Pack
 from ecs_admission.errors import PolicyError
 from ecs_admission.project.names import NameModel, split_words
 from ecs_admission.revision import Revision
-from tests.project.samples import value_signals
+from tests.project.samples import value_signals, unhurried
 
 SECRET = {
     # plain
@@ -179,12 +179,14 @@ def test_words_end_at_case_changes_digits_and_separators(name: str, words: tuple
     assert split_words(name) == words
 
 
+@unhurried
 @given(name=st.text())
 def test_any_text_can_be_classified(model: NameModel, name: str) -> None:
     verdict = model.classify(name)
     assert (verdict.word is None) == (verdict.confidence is None)
 
 
+@unhurried
 @given(name=st.text(), separator=st.sampled_from("_-./ "))
 def test_nothing_in_front_of_a_password_excuses_it_but_a_switch(model: NameModel, name: str, separator: str) -> None:
     verdict = model.classify(f"{name}{separator}DB{separator}PASSWORD")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ecs_admission.project.detectors.protocol import Batch, Leaf
 from ecs_admission.project.parts import PartFinder, flag_name
 from ecs_admission.revision import Revision
-from tests.project.samples import container, project, task
+from tests.project.samples import container, project, task, unhurried
 
 VALUE = "Orange-7-Boat"
 
@@ -116,6 +116,7 @@ def test_every_part_of_every_leaf_is_found_in_its_own_leaf(finder: PartFinder) -
     assert [part[:3] for part in found] == [(1, "token", VALUE), (1, "secret", VALUE + "2"), (3, "pwd", VALUE)]
 
 
+@unhurried
 @given(
     values=st.lists(
         st.text(max_size=20)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_admission.adapt.canonical import canonicalize
@@ -34,6 +34,7 @@ from tests.project.samples import (
     signals,
     task,
     texts,
+    unhurried,
 )
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -134,7 +135,7 @@ def test_no_string_of_a_request_with_every_member_comes_out(revision: Revision) 
     assert [text for text in planted if text.encode() in body] == []
 
 
-@settings(max_examples=60)
+@unhurried
 @given(document=requests)
 def test_no_string_of_any_request_comes_out(revision: Revision, document: JSONObject) -> None:
     document, planted = salted(document, count().__next__)
@@ -144,7 +145,7 @@ def test_no_string_of_any_request_comes_out(revision: Revision, document: JSONOb
     assert not any(text in repr(projection) for text in planted)
 
 
-@settings(max_examples=60)
+@unhurried
 @given(
     family=json_values,
     container_extra=st.dictionaries(texts, json_values, max_size=3),
@@ -162,7 +163,7 @@ def test_nothing_of_members_that_aws_does_not_know_comes_out(
     assert [text for text in planted if text.encode() in body] == []
 
 
-@settings(max_examples=60)
+@unhurried
 @given(document=requests | st.dictionaries(texts | st.sampled_from(sorted(REGISTER.members)), json_values, max_size=4))
 def test_whatever_can_be_adapted_can_be_projected(revision: Revision, document: JSONObject) -> None:
     try:
@@ -173,7 +174,7 @@ def test_whatever_can_be_adapted_can_be_projected(revision: Revision, document: 
     assert orjson.loads(serialised(projection))["counts"] == projection.counts
 
 
-@settings(max_examples=60)
+@unhurried
 @given(document=requests)
 def test_every_pointer_points_into_the_canonical_object(revision: Revision, document: JSONObject) -> None:
     canonical = canonicalize(document, REGISTER).value
@@ -188,7 +189,7 @@ variables = st.lists(
 )
 
 
-@settings(max_examples=60)
+@unhurried
 @given(items=variables)
 def test_environment_names_stand_in_the_order_of_the_environment(
     revision: Revision, items: list[dict[str, str]]
@@ -200,7 +201,7 @@ def test_environment_names_stand_in_the_order_of_the_environment(
         assert name == item.get("name") or re.fullmatch(r"<redacted-[0-9]+>", name)
 
 
-@settings(max_examples=60)
+@unhurried
 @given(document=requests)
 def test_equal_names_that_are_not_shown_have_equal_aliases(revision: Revision, document: JSONObject) -> None:
     name = canary(1)
@@ -226,7 +227,7 @@ def pairs(count_: int) -> st.SearchStrategy[list[tuple[str, str]]]:
     return st.lists(st.tuples(named, texts | secrets), max_size=count_)
 
 
-@settings(max_examples=60)
+@unhurried
 @given(pairs=pairs(6), harmless=st.sampled_from([("PORT", "80"), ("LOG_LEVEL", "info"), ("NOTE", "# kingfisher:ignore"),
                                                 ("A", '"'), ("B", "<!--"), ("C", ""), ("D", "\\"), ("E", "\x00")]),
        place=st.integers(0, 6))  # fmt: skip

@@ -15,6 +15,7 @@ from ecs_admission.project.references import (
     parse_environment_file,
     parse_value_from,
 )
+from tests.project.samples import unhurried
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"
 PARAMETER = "arn:aws:ssm:eu-west-1:111122223333:parameter/prod/db"
@@ -163,6 +164,7 @@ almost_arns = st.lists(
 
 
 @pytest.mark.parametrize("parse", [parse_value_from, parse_credentials_parameter, parse_environment_file])
+@unhurried
 @given(text=st.text() | almost_arns)
 def test_any_text_is_read_and_never_both_understood_and_a_problem(
     parse: Callable[[str], ParsedReference], text: str
@@ -172,6 +174,7 @@ def test_any_text_is_read_and_never_both_understood_and_a_problem(
     assert parsed.problem is None or parsed == ParsedReference(problem=parsed.problem)
 
 
+@unhurried
 @given(
     parts=st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=8), min_size=1, max_size=8)
 )

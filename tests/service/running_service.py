@@ -6,11 +6,12 @@ import http.client
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,13 +150,14 @@ def run_service(folder: Path, **settings: str) -> Iterator[RunningService]:
         given = {"bind": f"127.0.0.1:{port}", "data_dir": str(folder / "data"), "workers": "2", "threads": "8"}
         environment = clean_environment(**(given | settings))
         stdout, stderr = folder / "stdout", folder / "stderr"
+        started_us = time.time_ns() // 1000
         with open(stdout, "ab") as out, open(stderr, "ab") as err:
             process = subprocess.Popen(
                 [COMMAND, "serve"], env=environment, stdout=out, stderr=err, cwd=folder, start_new_session=True
             )
         service = RunningService(port, process, folder / "data", stdout, stderr, environment)
         try:
-            if _becomes_ready(service):
+            if _becomes_ready(service, started_us):
                 yield service
                 return
         finally:
@@ -179,18 +181,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _becomes_ready(service: RunningService) -> bool:
-    """Wait until both workers serve: True, or False when the service ended."""
+def _becomes_ready(service: RunningService, started_us: int) -> bool:
+    """Wait until every worker serves: True, or False when the service ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if service.process.poll() is not None:
             return False
-        try:
-            if service.get("/healthz").status == http.HTTPStatus.OK:
-                return True
-        except (OSError, http.client.HTTPException):
-            time.sleep(0.02)
+        if _started_workers(service.database, started_us) == int(service.environment["ECS_ADMISSION_WORKERS"]):
+            return service.get("/healthz").status == http.HTTPStatus.OK
+        time.sleep(0.02)
     pytest.fail(f"the service was not ready: {service.stderr.read_text()[-2000:]}")
+
+
+def _started_workers(database: Path, since_us: int) -> int:
+    """How many workers have opened their decision log since then."""
+    if not database.exists():
+        return 0
+    query = "SELECT count(*) FROM entries WHERE kind = 'node_start' AND time >= ?"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        try:
+            return int(connection.execute(query, (since_us,)).fetchone()[0])
+        except sqlite3.OperationalError:  # the first worker has not made its tables yet
+            return 0
 
 
 def _end(service: RunningService) -> None:

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from ecs_admission.catalogue import read_catalogue
-from ecs_admission.engines.pack import ENTRYPOINT, OPA_ARTEFACT, WASM_ARTEFACT
+from ecs_admission.engines.pack import ENTRYPOINT, OPA_ARTEFACT, WASM_ARTEFACT, load_pack
 from ecs_admission.errors import PolicyError
+from ecs_admission.governance import read_governance
 
 _BUILD_TIMEOUT_SECONDS = 120
 _RULES = ("admission", "rules")
+_MADE = ("catalogue", "revision")
 
 
 def build_pack(policies: Path, output: Path, *, opa: str) -> str:
@@ -32,7 +34,8 @@ def build_pack(policies: Path, output: Path, *, opa: str) -> str:
     """
     sources = dict(_sources(policies))
     revision = _revision(sources)
-    capabilities = policies / "capabilities.json"
+    capabilities = (policies / "capabilities.json").absolute()
+    opa = str(Path(opa).absolute())
     with tempfile.TemporaryDirectory(prefix="ecs-admission-build-") as folder:
         stage = Path(folder) / "stage"
         for name, content in sources.items():
@@ -40,18 +43,23 @@ def build_pack(policies: Path, output: Path, *, opa: str) -> str:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         (stage / "capabilities.json").unlink()
-        _run(opa, "check", "--strict", "--capabilities", str(capabilities), "--bundle", str(stage))
+        _run(opa, "check", "--strict", "--capabilities", str(capabilities), "--bundle", ".", folder=stage)
         catalogue = _catalogue(opa, stage)
         read_catalogue(catalogue)
         _write_data(stage / "catalogue" / "data.json", {"rules": catalogue})
         _write_data(stage / "revision" / "data.json", {"id": revision})
-        common = ("--capabilities", str(capabilities), "--revision", revision, "--bundle", str(stage))
+        common = ("--capabilities", str(capabilities), "--revision", revision, "--bundle", ".")
+        built = Path(folder) / "built"
+        built.mkdir()
+        _run(opa, "build", *common, "--output", str(built / OPA_ARTEFACT), folder=stage)
+        wasm = ("--target", "wasm", "--entrypoint", ENTRYPOINT, *common)
+        _run(opa, "build", *wasm, "--output", str(built / WASM_ARTEFACT), folder=stage)
+        # What would make the pack refuse to load is told to its author now.
+        pack = load_pack(built)
+        read_governance(pack.data, pack.catalogue)
         output.mkdir(parents=True, exist_ok=True)
-        _run(opa, "build", *common, "--output", str(output / OPA_ARTEFACT))
-        _run(
-            opa, "build", "--target", "wasm", "--entrypoint", ENTRYPOINT, *common,
-            "--output", str(output / WASM_ARTEFACT),
-        )  # fmt: skip
+        for name in (OPA_ARTEFACT, WASM_ARTEFACT):
+            shutil.copyfile(built / name, output / name)
     return revision
 
 
@@ -70,6 +78,8 @@ def _sources(policies: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(policies.rglob("*")):
         name = path.relative_to(policies).as_posix()
         is_policy = path.suffix == ".rego" and not path.stem.endswith("_test")
+        if name.partition("/")[0] in _MADE:
+            raise PolicyError(f"{name}: the build makes {' and '.join(_MADE)}; data of your own needs another name")
         if path.is_file() and (is_policy or path.name in ("data.yaml", "data.json") or name == "capabilities.json"):
             yield name, path.read_bytes()
 
@@ -82,7 +92,7 @@ def _revision(sources: dict[str, bytes]) -> str:
 
 
 def _catalogue(opa: str, stage: Path) -> dict[str, Any]:
-    report = json.loads(_run(opa, "inspect", "--annotations", "--format", "json", str(stage)))
+    report = json.loads(_run(opa, "inspect", "--annotations", "--format", "json", ".", folder=stage))
     found: dict[str, Any] = {}
     for item in report.get("annotations") or []:
         path = [term["value"] for term in item.get("path") or []]
@@ -107,10 +117,11 @@ def _write_data(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, sort_keys=True))
 
 
-def _run(program: str, *arguments: str) -> str:
+def _run(program: str, *arguments: str, folder: Path) -> str:
+    """Run `opa` inside the stage: paths go into what it makes, and the stage is somewhere else each time."""
     try:
         done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=_BUILD_TIMEOUT_SECONDS, check=False
+            [program, *arguments], capture_output=True, text=True, timeout=_BUILD_TIMEOUT_SECONDS, check=False, cwd=folder
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PolicyError(f"{program} {arguments[0]} did not run: {type(error).__name__}") from error

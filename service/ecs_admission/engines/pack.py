@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -73,13 +75,14 @@ def _members(read: Any) -> dict[str, bytes]:
     if len(content) > _MAX_ARTEFACT_BYTES:
         raise PolicyError("the policy pack is larger than 64 MiB")
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        # All of it is unpacked first: reading the archive alone would stop before the checksum at its end.
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content)), mode="r:") as archive:
             return {
                 member.name.removeprefix("/"): archive.extractfile(member).read()  # type: ignore[union-attr]
                 for member in archive
                 if member.isfile()
             }
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise PolicyError("the policy pack is damaged") from error
 
 

@@ -24,15 +24,23 @@ package admission.rules.references["name-collision"]
 # description: The secrets whose name is taken.
 findings contains {"at": _pointer(c, s), "variant": "environment"} if {
 	some c, container in input.object.containerDefinitions
+	variables := {name | some name in container.environmentNames}
 	some s, secret in container.secrets
-	secret.name in container.environmentNames
+	secret.name in variables
 }
 
 findings contains {"at": _pointer(c, s), "variant": "secret"} if {
+	some c, name
+	places := _places[c][name]
+	first := min(places)
+	some s in places
+	s > first
+}
+
+# Where the secrets of each name stand in each container.
+_places[c][secret.name] contains s if {
 	some c, container in input.object.containerDefinitions
 	some s, secret in container.secrets
-	some other in array.slice(container.secrets, 0, s)
-	other.name == secret.name
 }
 
 _pointer(c, s) := concat("/", ["/containerDefinitions", format_int(c, 10), "secrets", format_int(s, 10), "name"])
