@@ -10,7 +10,7 @@ from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.engines.pack import Pack, load_pack
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
-from ecs_admission.project.detectors.native import NativeDetector
+from ecs_admission.project.detectors.native import NativeDetector, read_tokens
 from ecs_admission.project.detectors.protocol import Detector
 from ecs_admission.project.fingerprints import FingerprintKey, make_key
 from ecs_admission.review import Reviewer, do_not_record
@@ -30,9 +30,9 @@ def key() -> FingerprintKey:
 
 
 @pytest.fixture(scope="session")
-def detectors() -> tuple[Detector, ...]:
+def detectors(pack: Pack) -> tuple[Detector, ...]:
     """The detectors of the service."""
-    return NativeDetector(), KingfisherDetector()
+    return NativeDetector(read_tokens(pack.config)), KingfisherDetector()
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def revision(
     pack: Pack, embedded: EmbeddedEngine, detectors: tuple[Detector, ...], key: FingerprintKey
 ) -> Revision:  # fmt: skip
     """The revision that ships, ready to judge."""
-    return prepare(pack, engine=embedded, detectors=detectors, key=key)
+    return prepare(pack, engine=embedded, detectors=detectors[1:], key=key)
 
 
 @pytest.fixture(scope="session")

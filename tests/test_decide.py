@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_admission.catalogue import Rule, Variant
-from ecs_admission.decide import BOUNDS_RULE, MAX_FINDINGS, UNEXCEPTABLE, UNSCANNED_RULE, decide, refused, submitted_pointer
+from ecs_admission.decide import (
+    BOUNDS_RULE,
+    MAX_FINDINGS,
+    UNEXCEPTABLE,
+    UNSCANNED_RULE,
+    decide,
+    refused,
+    submitted_pointer,
+)
 from ecs_admission.errors import (
     AdmissionError,
     CannotDecideError,
@@ -42,7 +50,10 @@ REVISION = "sha256:one"
 NOW = 1_700_000_000
 MEMBERS = frozenset({"containerDefinitions", "executionRoleArn", "environment", "value"})
 AT = "/containerDefinitions/0/environment/0/value"
-PLACES = {AT: Place("app", "environment", "DB_PASSWORD"), "/containerDefinitions/0/dockerLabels/a~1b": Place("app", "dockerLabel", "a/b")}
+PLACES = {
+    AT: Place("app", "environment", "DB_PASSWORD"),
+    "/containerDefinitions/0/dockerLabels/a~1b": Place("app", "dockerLabel", "a/b"),
+}
 
 
 def rule(rule_id: str, action: Action = Action.DENY, **members: Any) -> Rule:
@@ -199,7 +210,14 @@ def test_the_action_says_what_a_finding_does(rule_id: str, outcome: Outcome, war
 
 @pytest.mark.parametrize(
     ("environment", "action"),
-    [("prod", Action.WARN), ("dev", Action.DRYRUN), ("test", Action.DENY), ("nope", Action.DENY), (None, Action.DENY), ("", Action.DENY)],
+    [
+        ("prod", Action.WARN),
+        ("dev", Action.DRYRUN),
+        ("test", Action.DENY),
+        ("nope", Action.DENY),
+        (None, Action.DENY),
+        ("", Action.DENY),
+    ],
 )
 def test_an_unknown_environment_is_judged_by_the_strictest(environment: str | None, action: Action) -> None:
     by = governance(prod={"a/deny": Action.WARN}, dev={"a/deny": Action.DRYRUN}, test={})
@@ -213,7 +231,9 @@ def test_a_mild_rule_that_one_environment_denies_is_a_denial_where_none_is_named
     assert judge(RawFinding("a/dryrun", AT), by=by, asked=asked).outcome is Outcome.DENIED
 
 
-@pytest.mark.parametrize(("expires", "outcome"), [(NOW + 1, Outcome.ALLOWED), (NOW, Outcome.DENIED), (NOW - 1, Outcome.DENIED)])
+@pytest.mark.parametrize(
+    ("expires", "outcome"), [(NOW + 1, Outcome.ALLOWED), (NOW, Outcome.DENIED), (NOW - 1, Outcome.DENIED)]
+)
 def test_an_exception_holds_until_its_last_second(expires: int, outcome: Outcome) -> None:
     decision = judge(RawFinding("a/deny", AT), by=governance(exception(expires=expires)))
     assert decision.outcome is outcome

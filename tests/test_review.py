@@ -38,8 +38,8 @@ class FakeEngine:
 
     name = "fake"
 
-    def __init__(self, revision: Revision, *findings: RawFinding, error: BaseException | None = None, **changes: Any) -> None:
-        self._proof = {"revision": revision.id, "evaluated": frozenset(revision.governance.catalogue), **changes}
+    def __init__(self, of: Revision, *findings: RawFinding, error: BaseException | None = None, **changes: Any) -> None:
+        self._proof = {"revision": of.id, "evaluated": frozenset(of.governance.catalogue), **changes}
         self._findings = findings
         self._error = error
         self.seen: list[PolicyInput] = []
@@ -118,7 +118,11 @@ def test_a_clean_request_is_allowed_and_recorded(revision: Revision) -> None:
     assert bench.record["caller"] == {"username": "system:test", "groups": ["ci"]}
     assert bench.record["policy"] == {"engine": "fake", "revision": revision.id}
     request = bench.record["request"]
-    assert (request["operation"], request["family"], request["enforcementPoint"]) == ("RegisterTaskDefinition", "web", "http")
+    assert (request["operation"], request["family"], request["enforcementPoint"]) == (
+        "RegisterTaskDefinition",
+        "web",
+        "http",
+    )
     assert (request["context"]["commit"], request["context"]["now"]) == ("abc123", int(NOW))
     assert bench.errors == []
 
@@ -221,15 +225,9 @@ def test_an_inventory_that_fails_is_no_allow(revision: Revision) -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "status", "code"),
-    [
-        (b"{", 400, None),
-        (b"[]", 422, None),
-        (b'{"family": 1}', 422, None),
-        (b"{{ values }}", 422, None),
-    ],
+    "read", [b"", b"{", b"[]", b"null", b'{"family": 1}', b'{"a": 1, "a": 2}', b"{{ values }}", b"\xff", b"[" * 500]
 )
-def test_what_cannot_be_judged_is_recorded_as_invalid(revision: Revision, read: bytes, status: int, code: None) -> None:
+def test_what_cannot_be_judged_is_recorded_as_invalid(revision: Revision, read: bytes) -> None:
     bench = Bench(revision)
     answer = bench.ask(read)
     assert answer.decision.outcome is Outcome.INVALID
@@ -285,7 +283,7 @@ def test_the_record_is_made_before_the_answer(monkeypatch: pytest.MonkeyPatch, r
             order.append("record")
             super().append(draft)
 
-    from ecs_admission import review  # noqa: PLC0415 - patched below
+    from ecs_admission import review
 
     respond = review.review_response
     monkeypatch.setattr(review, "review_response", lambda *a, **k: order.append("respond") or respond(*a, **k))
@@ -314,7 +312,9 @@ def test_an_unknown_environment_is_judged_and_warned_of(revision: Revision) -> N
     for parameters in ({}, {"environment": "production"}):
         answer = Bench(revision).ask(**parameters)
         assert answer.response["allowed"] is True
-        assert any(w.startswith("unknown-environment at /: judged by the strictest") for w in answer.response["warnings"])
+        assert any(
+            w.startswith("unknown-environment at /: judged by the strictest") for w in answer.response["warnings"]
+        )
         assert "production" not in str(answer.response)
     assert "warnings" not in Bench(revision).ask(environment="prod").response
 
@@ -332,7 +332,10 @@ def test_a_finding_never_shows_the_callers_text(revision: Revision) -> None:
             name=canary(),
             image=canary(),
             command=["--password=" + canary(), "--token", canary()],
-            environment=[{"name": canary() + "_PASSWORD", "value": canary()}, {"name": "DB_PASSWORD", "value": canary()}],
+            environment=[
+                {"name": canary() + "_PASSWORD", "value": canary()},
+                {"name": "DB_PASSWORD", "value": canary()},
+            ],
             secrets=[{"name": canary(), "valueFrom": canary()}],
             dockerLabels={canary(): canary(), "api-token": canary()},
             logConfiguration={"logDriver": canary(), "options": {"splunk-token": canary(), canary(): canary()}},
@@ -347,7 +350,8 @@ def test_a_finding_never_shows_the_callers_text(revision: Revision) -> None:
     answer = bench.ask(orjson.dumps(document), environment="prod")
     assert refused(answer) == (Outcome.DENIED, "NonCompliant", 403)
     rules = {cause["reason"] for cause in answer.response["status"]["details"]["causes"]}
-    assert rules >= {"plaintext/environment", "plaintext/field", "logging/secret-option", "references/invalid-value-from",
+    assert rules >= {"plaintext/environment", "plaintext/field", "logging/secret-option",
+                     "references/invalid-value-from",
                      "registries/repository-credentials", "roles/execution-role-missing"}  # fmt: skip
     said = orjson.dumps([answer.response, bench.record]) + repr(answer).encode() + (bench.records[0].body or b"")
     assert [text for text in planted if text.encode() in said] == []

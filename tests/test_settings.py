@@ -74,7 +74,9 @@ def test_other_addresses_need_a_setting_that_says_so(monkeypatch: pytest.MonkeyP
     assert read(monkeypatch, bind=bind, unsafe_bind_without_authentication="true").bind == bind
 
 
-@pytest.mark.parametrize("bind", ["", "8080", ":8080", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:x", "http://x:1", "::1:80"])
+@pytest.mark.parametrize(
+    "bind", ["", "8080", ":8080", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:x", "http://x:1", "::1:80"]
+)
 def test_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, bind: str) -> None:
     assert refusal(monkeypatch, bind=bind) == (
         "ECS_ADMISSION_BIND: Value error, must be HOST:PORT or unix:/path/to/socket"

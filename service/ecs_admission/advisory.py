@@ -11,7 +11,6 @@ from ecs_admission.engines.pack import load_pack
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.model import JSONObject, UserInfo
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
-from ecs_admission.project.detectors.native import NativeDetector
 from ecs_admission.project.fingerprints import ephemeral_key
 from ecs_admission.review import Reviewer, do_not_record
 from ecs_admission.revision import prepare
@@ -31,7 +30,7 @@ def advisory_judge(
 
         pack = load_pack(policies)
         engine = EmbeddedEngine(pack, threads=1, deadline_seconds=_DEADLINE_SECONDS)
-        detectors = (NativeDetector(), kingfisher.result())
+        detectors = (kingfisher.result(),)
     revision = prepare(pack, engine=engine, detectors=detectors, key=ephemeral_key())
     reviewer = Reviewer(revision, inventory=NoInventory(), recorder=do_not_record, on_error=lambda _: None)
 

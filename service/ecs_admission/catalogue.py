@@ -58,6 +58,8 @@ def _rule(rule_id: str, facts: Any) -> Rule:
     variants = facts.get("variants") or {}
     if not isinstance(variants, dict) or not all(isinstance(v, dict) for v in variants.values()):
         raise PolicyError(f"rule {rule_id}: variants must map a name to message and remediation")
+    if not all(isinstance(text, str) for v in variants.values() for text in v.values()):
+        raise PolicyError(f"rule {rule_id}: message and remediation of a variant must be text")
     return Rule(
         id=rule_id,
         severity=severity,

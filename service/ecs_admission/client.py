@@ -6,7 +6,7 @@ import http.client
 import os
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import orjson
 
@@ -26,9 +26,7 @@ def remote_judge(
     What is no such answer becomes a response that does not allow: no redirect is followed and no proxy is used.
     Raises `SettingsError` for a URL that is neither http nor https.
     """
-    parts = urlsplit(server)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError("--server must be a URL such as https://admission.example.com")
+    parts = _read_url(server)
     target = f"{parts.path.rstrip('/')}/v1/operations/{quote(operation, safe='')}"
     if context:
         target += "?" + urlencode(context)
@@ -52,6 +50,17 @@ def remote_judge(
     return judge
 
 
+def _read_url(server: str) -> SplitResult:
+    try:
+        parts = urlsplit(server)
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError("--server must be a URL such as https://admission.example.com")
+    return parts
+
+
 def _read(status: int, body: bytes) -> JSONObject:
     try:
         document = orjson.loads(body)
@@ -62,7 +71,7 @@ def _read(status: int, body: bytes) -> JSONObject:
     response = document.get("response")
     if status in _DECIDED and isinstance(response, dict):
         is_allow = status == 200 and response.get("allowed") is True
-        if is_allow or response.get("allowed") is False:
+        if is_allow or (response.get("allowed") is False and isinstance(response.get("status"), dict)):
             return response
         return _no_decision("the service's answer contradicts itself")
     return _from_problem(status, document)

@@ -13,6 +13,7 @@ from ecs_admission.governance import Governance
 from ecs_admission.model import (
     Action,
     AdmissionRequest,
+    CanonicalObject,
     Decision,
     Evaluation,
     Finding,
@@ -55,7 +56,9 @@ def decide(
     # 4. Every finding is one that the catalogue can explain, at a place of this request.
     for raw in evaluation.findings:
         _check(raw, policy_input, governance, members)
-    raws = sorted(set(evaluation.findings), key=lambda raw: (raw.at, raw.rule, raw.variant or ""))
+    raws = sorted(
+        set(evaluation.findings), key=lambda raw: (raw.rule not in UNEXCEPTABLE, raw.at, raw.rule, raw.variant or "")
+    )
     if policy_input.overflow or len(raws) > MAX_FINDINGS:
         # 5. More than can be judged is a denial of its own.
         raws = [RawFinding(BOUNDS_RULE, ""), *(raw for raw in raws if raw.rule != BOUNDS_RULE)][:MAX_FINDINGS]
@@ -132,9 +135,22 @@ def _finding(raw: RawFinding, request: AdmissionRequest, policy_input: PolicyInp
 
 def submitted_pointer(pointer: str, request: AdmissionRequest) -> str:
     """A pointer into the canonical object as one into the document that was submitted, which may wrap it."""
-    _, _, rest = pointer.partition("/")
-    member, slash, below = rest.partition("/")
-    return request.canonical.pointers.get(member, f"/{member}" if member else "") + slash + below
+    if not pointer:
+        return ""
+    member, slash, below = pointer[1:].partition("/")
+    return _top(member, request.canonical) + slash + below
+
+
+def _top(member: str, canonical: CanonicalObject) -> str:
+    """The place of a top-level member in the submitted document; one that is absent would stand beside the others."""
+    if member.startswith("<"):
+        member = list(canonical.value)[int(member[1:-1])]
+        return canonical.pointers.get(member, f"/<{list(canonical.value).index(member)}>")
+    known = canonical.pointers.get(member)
+    if known is not None:
+        return known
+    prefixes = {place.removesuffix(f"/{name}") for name, place in canonical.pointers.items() if name == "family"}
+    return f"{next(iter(prefixes), '')}/{member}"
 
 
 def _place(pointer: str) -> Place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ecs_admission.catalogue import Rule
@@ -12,6 +12,7 @@ from ecs_admission.errors import InputError, PolicyError
 from ecs_admission.model import STRICTNESS, Action, DeployContext, Place
 
 _MATCH_KEYS = frozenset({"rule", "family", "container", "name", "account", "environment"})
+_LAST_YEAR = 9999
 _REQUIRED_TEXTS = ("id", "reason", "owner", "approver", "issue")
 
 
@@ -62,13 +63,14 @@ class Governance:
         return max(choices, key=STRICTNESS.__getitem__)
 
     def settle_environment(self, account: str | None, claimed: str | None) -> str | None:
-        """The environment to judge by: that of the account where it is listed, else the one claimed.
+        """The environment to judge by: that of the account where it is listed; where no account is, the one claimed.
 
         Raises `InputError` where the two contradict each other.
         """
         listed = self.accounts.get(account) if account is not None else None
         if listed is None:
-            return claimed
+            # Once accounts are listed, a caller cannot choose a milder judge by leaving the account out.
+            return None if self.accounts else claimed
         if claimed is not None and claimed != listed:
             raise InputError("environment-contradicted", "environment is not the one that the account is listed under")
         return listed
@@ -81,7 +83,7 @@ class Governance:
 
 def read_governance(data: Mapping[str, Any], catalogue: Mapping[str, Rule]) -> Governance:
     """Read the data of a revision. Raises `PolicyError` naming the file and what is wrong in it."""
-    config = data.get("config") or {}
+    config = _mapping(data.get("config"), "config")
     profiles = {
         name: _actions(actions, catalogue, f"config/profiles: {name}")
         for name, actions in _mapping(config.get("profiles"), "config/profiles").items()
@@ -92,11 +94,11 @@ def read_governance(data: Mapping[str, Any], catalogue: Mapping[str, Rule]) -> G
     }
     if not environments:
         raise PolicyError("config/environments: at least one environment is needed")
-    accounts = _mapping(config.get("accounts") or {}, "config/accounts")
+    accounts = _mapping(_or_empty(config.get("accounts")), "config/accounts")
     for account, environment in accounts.items():
-        if environment not in environments:
+        if str(environment) not in environments:
             raise PolicyError(f"config/accounts: {account} names an environment that config/environments does not")
-    items = _mapping(data.get("exceptions") or {}, "exceptions").get("items")
+    items = _mapping(_or_empty(data.get("exceptions")), "exceptions").get("items")
     if not isinstance(items, list):
         raise PolicyError("exceptions: items must be a list")
     exceptions = tuple(_exception(number, item, catalogue) for number, item in enumerate(items))
@@ -110,7 +112,7 @@ def _environment(
 ) -> Environment:
     where = f"config/environments: {name}"
     facts = _mapping(facts, where)
-    if not facts.keys() <= {"profile", "actions"} or facts.get("profile") not in profiles:
+    if not facts.keys() <= {"profile", "actions"} or str(facts.get("profile")) not in profiles:
         raise PolicyError(f"{where}: needs a profile of {', '.join(profiles)}, and may have actions")
     actions = _actions(facts.get("actions") or {}, catalogue, where)
     return Environment(facts["profile"], {**profiles[facts["profile"]], **actions})
@@ -137,18 +139,29 @@ def _exception(number: int, item: Any, catalogue: Mapping[str, Rule]) -> PolicyE
     _texts(match, match.keys(), where)
     if match["rule"] not in catalogue:
         raise PolicyError(f"{where}: {match['rule']} is not a rule of this revision")
+    return PolicyException(item["id"], match, _end_of_day(item.get("expires"), where))
+
+
+def _end_of_day(text: Any, where: str) -> int:
+    """The first second after a day in UTC, as seconds since the epoch."""
     try:
-        expires = date.fromisoformat(str(item.get("expires"))) + timedelta(days=1)
+        day = datetime.strptime(str(text), "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise PolicyError(f"{where}: expires must be a date, YYYY-MM-DD") from None
-    end = datetime(expires.year, expires.month, expires.day, tzinfo=UTC)
-    return PolicyException(item["id"], match, int(end.timestamp()))
+        day = None
+    if day is None or str(text) != day.date().isoformat() or day.year >= _LAST_YEAR:
+        raise PolicyError(f"{where}: expires must be a date, YYYY-MM-DD")
+    return int((day + timedelta(days=1)).timestamp())
 
 
 def _texts(item: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
     for key in keys:
         if not isinstance(item.get(key), str) or not item[key].strip():
             raise PolicyError(f"{where}: {key} is missing")
+
+
+def _or_empty(value: Any) -> Any:
+    """An empty YAML file is no data; anything else that is no mapping is a mistake."""
+    return {} if value is None else value
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:

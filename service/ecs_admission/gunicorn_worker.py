@@ -35,6 +35,9 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
 )
 
 
+UNREADABLE: tuple[type[Exception], ...] = (ParseException,)
+"""What gunicorn raises while an application reads a body whose framing is broken."""
+
 _LINGER_MILLISECONDS = 2
 
 

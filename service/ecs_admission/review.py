@@ -16,7 +16,7 @@ from ecs_admission.adapt.submission import Adapted
 from ecs_admission.decide import decide, refused
 from ecs_admission.decision_log.entries import EntryDraft, build_draft
 from ecs_admission.enrich.inventory import Inventory, enrich
-from ecs_admission.errors import AdmissionError, CannotDecideError, InputError, RecordUnavailableError
+from ecs_admission.errors import AdmissionError, CannotDecideError, InputError
 from ecs_admission.model import (
     AdmissionRequest,
     Decision,
@@ -97,17 +97,25 @@ class Reviewer:
         """
         trail = _Trail(new_decision_id())
         now = self._clock()
-        try:
-            decision = self._judge(read, trail, user=user, enforcement_point=enforcement_point, now=int(now))
-        except AdmissionError as error:
-            decision = refused(error)
-        except Exception as error:  # noqa: BLE001 - fail closed: an error of ours is a decision, and no allow
-            self._on_error(error)
-            decision = refused(CannotDecideError("an internal error kept us from a decision", code="internal"))
-        decision = self._record(
-            decision, trail, operation=operation, user=user, enforcement_point=enforcement_point, now=now
+        decision = self._decided(
+            lambda: self._judge(read, trail, user=user, enforcement_point=enforcement_point, now=int(now))
         )
-        return self._respond(decision, trail)
+        recorded = self._decided(
+            lambda: self._record(
+                decision, trail, operation=operation, user=user, enforcement_point=enforcement_point, now=now
+            )
+        )
+        return self._respond(recorded, trail)
+
+    def _decided(self, step: Callable[[], Decision]) -> Decision:
+        """What a step decides; an error of any kind is a decision too, and no allow."""
+        try:
+            return step()
+        except AdmissionError as error:
+            return refused(error)
+        except Exception as error:  # noqa: BLE001 - fail closed
+            self._on_error(error)
+        return refused(CannotDecideError("an internal error kept us from a decision", code="internal"))
 
     def _judge(
         self, read: Callable[[], Adapted], trail: _Trail, *, user: UserInfo, enforcement_point: str, now: int
@@ -140,13 +148,13 @@ class Reviewer:
     ) -> AdmissionRequest:
         """Turn what a caller claims into what is judged."""
         context, governance = adapted.context, self.revision.governance
-        claims = [("uid", adapted.uid), *((name, getattr(context, name)) for name in FREE)]
-        for name, claim in claims:
-            if claim is not None and self.revision.projector.knows(claim):
+        claims = {"uid": adapted.uid, **{name: getattr(context, name) for name in FREE}}
+        if context.environment not in governance.environments:
+            claims["environment"] = context.environment
+        for name, claim in claims.items():
+            if claim is not None and self.revision.projector.suspects(claim, is_name=name == "environment"):
                 raise InputError("suspicious-parameter", f"{name} looks like a secret", status=400)
-        context = replace(
-            context, environment=governance.settle_environment(context.account, context.environment)
-        )  # fmt: skip
+        context = replace(context, environment=governance.settle_environment(context.account, context.environment))
         canonical = adapted.canonical
         if context.environment not in governance.environments:
             canonical = replace(canonical, notices=(*canonical.notices, _unknown_environment(governance.environments)))
@@ -173,28 +181,25 @@ class Reviewer:
         now: float,
     ) -> Decision:
         request, policy_input = trail.request, trail.policy_input
-        try:
-            with trail.step("record"):
-                draft = build_draft(
-                    decision,
-                    decision_id=trail.decision_id,
-                    time_us=int(now * 1_000_000),
-                    uid=request.uid if request else None,
-                    operation=request.operation if request else operation,
-                    enforcement_point=enforcement_point,
-                    dry_run=request.dry_run if request else False,
-                    family=trail.family,
-                    context=request.context if request else DeployContext(),
-                    now=int(now),
-                    user=user,
-                    engine=self.revision.engine.name,
-                    revision=self.revision.id,
-                    timings_us=trail.timings_us,
-                    body=policy_input.body if policy_input else None,
-                )
-                self._recorder(draft)
-        except RecordUnavailableError as error:
-            return refused(error)
+        with trail.step("record"):
+            draft = build_draft(
+                decision,
+                decision_id=trail.decision_id,
+                time_us=int(now * 1_000_000),
+                uid=request.uid if request else None,
+                operation=request.operation if request else operation,
+                enforcement_point=enforcement_point,
+                dry_run=request.dry_run if request else False,
+                family=trail.family,
+                context=request.context if request else DeployContext(),
+                now=int(now),
+                user=user,
+                engine=self.revision.engine.name,
+                revision=self.revision.id,
+                timings_us=trail.timings_us,
+                body=policy_input.body if policy_input else None,
+            )
+            self._recorder(draft)
         return decision
 
     def _respond(self, decision: Decision, trail: _Trail) -> Answer:

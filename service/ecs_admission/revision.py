@@ -11,6 +11,7 @@ from ecs_admission.engines.pack import Pack
 from ecs_admission.engines.protocol import PolicyEngine
 from ecs_admission.governance import Governance, read_governance
 from ecs_admission.project.detectors import Detector
+from ecs_admission.project.detectors.native import NativeDetector, read_tokens
 from ecs_admission.project.fields import Node, compile_node
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.project.projection import Projector
@@ -29,12 +30,15 @@ class Revision:
 
 
 def prepare(pack: Pack, *, engine: PolicyEngine, detectors: Sequence[Detector], key: FingerprintKey) -> Revision:
-    """Check a pack's data and build what the pipeline needs of it. Raises `PolicyError`."""
+    """Check a pack's data and build what the pipeline needs of it. Raises `PolicyError`.
+
+    `detectors` work beside the one that the pack's own patterns make.
+    """
     locations = {operation: compile_node(operation_input(operation)) for operation in OPERATIONS}
     return Revision(
         id=pack.revision,
         governance=read_governance(pack.data, pack.catalogue),
-        projector=Projector(pack.config, detectors, key),
+        projector=Projector(pack.config, (NativeDetector(read_tokens(pack.config)), *detectors), key),
         engine=engine,
         locations=locations,
         members=frozenset(name for node in locations.values() for name in _members(node)),

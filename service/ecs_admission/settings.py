@@ -71,6 +71,13 @@ class Settings(BaseSettings):
             raise ValueError("must be HOST:PORT or unix:/path/to/socket")
         return bind
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _check_data_dir(cls, data_dir: object) -> object:
+        if not str(data_dir):
+            raise ValueError("must not be empty")
+        return data_dir
+
     @model_validator(mode="after")
     def _check_exposure(self) -> Settings:
         if not self.unsafe_bind_without_authentication and not is_local(self.bind):
@@ -94,6 +101,8 @@ def read_settings() -> Settings:
     """The settings of this process. Raises `SettingsError` that lists every problem, without the values."""
     try:
         return Settings()
+    except RuntimeError:
+        raise SettingsError("there is no home folder for the data: set ECS_ADMISSION_DATA_DIR") from None
     except ValidationError as error:
         problems = [
             "  " + ": ".join(filter(None, [".".join(_variable(part) for part in problem["loc"]), problem["msg"]]))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from ecs_admission import telemetry
 from ecs_admission.app import Service, create_service
+from ecs_admission.errors import RecordUnavailableError
+from ecs_admission.gunicorn_worker import UNREADABLE
 from ecs_admission.settings import read_settings
 
 if TYPE_CHECKING:
@@ -18,7 +22,14 @@ def application() -> Flask:
     """The application of this worker."""
     settings = read_settings()
     telemetry.configure(settings.log_level)
-    service = create_service(settings)
+    os.umask(0o077)
+    try:
+        service = create_service(settings, unreadable=UNREADABLE)
+    except RecordUnavailableError as error:
+        # A database that is locked or full now may work soon: gunicorn starts another worker, where an error while
+        # booting would end the whole service.
+        telemetry.log_error(error)
+        sys.exit(1)
     _running.append(service)
     return service.app
 

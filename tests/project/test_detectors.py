@@ -63,7 +63,8 @@ def test_native_forms_are_known(native: Detector, rule: str, make: Callable[[], 
 
 @pytest.mark.parametrize(
     "value",
-    ["", "AKIA", "AKIAlowercaseisnotone", "xAKIA" + "A" * 16, "-----BEGIN PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----",
+    ["", "AKIA", "AKIAlowercaseisnotone", "xAKIA" + "A" * 16, "-----BEGIN PUBLIC KEY-----",
+     "-----BEGIN CERTIFICATE-----",
      "bearer", "basic auth", "Bearer ${TOKEN}", "eyJ.eyJ.x", "resolve:ssm:x", "hello"],
 )  # fmt: skip
 def test_other_values_are_not(native: Detector, value: str) -> None:
@@ -71,7 +72,10 @@ def test_other_values_are_not(native: Detector, value: str) -> None:
     assert not native.knows(value)
 
 
-KNOWN_TO_PROVIDERS: list[Callable[[], str]] = [github_token, lambda: f"git clone https://x-access-token:{github_token()}@h/x"]
+KNOWN_TO_PROVIDERS: list[Callable[[], str]] = [
+    github_token,
+    lambda: f"git clone https://x-access-token:{github_token()}@h/x",
+]
 
 
 @pytest.mark.parametrize("make", KNOWN_TO_PROVIDERS)
@@ -184,7 +188,9 @@ def test_any_text_can_be_scanned(native: Detector, kingfisher: Detector, text: s
     assert len(scan(kingfisher, [text])) >= 0
 
 
-@pytest.mark.parametrize("filler", ["-----BEGIN ", "eyJ" + "a" * 9 + ".", "Bearer ", "AK" + "IA", "\u00e4", "{{resolve:"])
+@pytest.mark.parametrize(
+    "filler", ["-----BEGIN ", "eyJ" + "a" * 9 + ".", "Bearer ", "AK" + "IA", "\u00e4", "{{resolve:"]
+)
 def test_what_almost_matches_does_not_hide_what_does(native: Detector, filler: str) -> None:
     values = [filler * (200_000 // len(filler)), aws_key_id()]
     assert (1, "aws-access-key-id") in scan(native, values)

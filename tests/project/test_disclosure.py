@@ -14,13 +14,27 @@ from ecs_admission.project.disclosure import Aliases, Disclosure, looks_random
 from ecs_admission.project.fields import ARN, IMAGE, NAME, SIZE
 from tests.project.samples import BASE62, aws_key_id, github_token, jwt, letters, unhurried
 
-WORDS = """
-    web LOG_LEVEL DB_PASSWORD spring.datasource.hikari.maximumPoolSize AIRFLOW__CORE__SQL_ALCHEMY_CONN
-    OTEL_EXPORTER_OTLP_ENDPOINT com.datadoghq.ad.init_configs internationalization ecsTaskExecutionRole
-    mycompanyPaymentGatewayService prodOrdersApiTaskDefinitionV2 Base64EncodedHTTPHeaders2 AWSServiceRoleForECS
-    MyServiceTaskDefinitionF7A3B2C1 ApiStackWebServiceTaskDef8D1B0E5F
-    arn:aws:iam::111122223333:role/ecsTaskExecutionRole 111122223333 2024-01-31 awsvpc
-""".split()
+WORDS = [
+    "web",
+    "LOG_LEVEL",
+    "DB_PASSWORD",
+    "spring.datasource.hikari.maximumPoolSize",
+    "AIRFLOW__CORE__SQL_ALCHEMY_CONN",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "com.datadoghq.ad.init_configs",
+    "internationalization",
+    "ecsTaskExecutionRole",
+    "mycompanyPaymentGatewayService",
+    "prodOrdersApiTaskDefinitionV2",
+    "Base64EncodedHTTPHeaders2",
+    "AWSServiceRoleForECS",
+    "MyServiceTaskDefinitionF7A3B2C1",
+    "ApiStackWebServiceTaskDef8D1B0E5F",
+    "arn:aws:iam::111122223333:role/ecsTaskExecutionRole",
+    "111122223333",
+    "2024-01-31",
+    "awsvpc",
+]
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -111,7 +125,8 @@ def test_a_role_is_a_name_or_an_arn(disclosure: Disclosure, text: str, allowed: 
 
 
 @pytest.mark.parametrize(
-    ("text", "allowed"), [("256", True), (".25 vCPU", True), ("0.5GB", True), ("2 GB", True), ("lots", False), ("", False)]
+    ("text", "allowed"),
+    [("256", True), (".25 vCPU", True), ("0.5GB", True), ("2 GB", True), ("lots", False), ("", False)],
 )
 def test_sizes_are_numbers_with_their_unit(disclosure: Disclosure, text: str, allowed: bool) -> None:
     assert disclosure.allows(text, SIZE) is allowed

@@ -11,7 +11,20 @@ from ecs_admission.errors import PolicyError
 from ecs_admission.project.kinds import KindModel, length_bucket
 from tests.project.samples import letters, unhurried
 
-KINDS = "empty placeholder template boolean number arn url email path host opaque text".split()
+KINDS = [
+    "empty",
+    "placeholder",
+    "template",
+    "boolean",
+    "number",
+    "arn",
+    "url",
+    "email",
+    "path",
+    "host",
+    "opaque",
+    "text",
+]
 
 TABLE = {
     "": "empty",

@@ -78,7 +78,10 @@ def values_of(shape: Shape, strings: st.SearchStrategy[str], depth: int = 0) -> 
     if shape.kind in kinds:
         return kinds[shape.kind]
     if shape.kind == "structure":
-        members = {name: st.deferred(lambda m=member: values_of(m, strings, depth + 1)) for name, member in shape.members.items()}
+        members = {
+            name: st.deferred(lambda m=member: values_of(m, strings, depth + 1))
+            for name, member in shape.members.items()
+        }
         required = {name: members.pop(name) for name in shape.required}
         return st.fixed_dictionaries(required, optional=members)
     assert shape.item is not None
@@ -222,7 +225,9 @@ def test_different_names_that_are_not_shown_have_different_aliases(revision: Rev
 
 
 def pairs(count_: int) -> st.SearchStrategy[list[tuple[str, str]]]:
-    secrets = st.sampled_from([github_token(), aws_key_id(), "--password=Orange-7", "x://u:Orange-7@h", "kingfisher:ignore"])
+    secrets = st.sampled_from(
+        [github_token(), aws_key_id(), "--password=Orange-7", "x://u:Orange-7@h", "kingfisher:ignore"]
+    )
     named = st.sampled_from(["DB_PASSWORD", "API_KEY", "PORT", "JWT_PUBLIC_KEY"]) | names
     return st.lists(st.tuples(named, texts | secrets), max_size=count_)
 
@@ -273,7 +278,9 @@ def test_free_text_is_redacted_and_identifiers_are_shown(revision: Revision) -> 
     shown = project(
         revision,
         task(
-            container(command=["run", "it"], user="me", dockerLabels={"team": "blue", "a b": "c"}, essential=True, cpu=10),
+            container(
+                command=["run", "it"], user="me", dockerLabels={"team": "blue", "a b": "c"}, essential=True, cpu=10
+            ),
             cpu="256",
             executionRoleArn="arn:aws:iam::111122223333:role/app",
             tags=[{"key": "team", "value": "blue"}],

@@ -175,9 +175,7 @@ def test_any_text_is_read_and_never_both_understood_and_a_problem(
 
 
 @unhurried
-@given(
-    parts=st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=8), min_size=1, max_size=8)
-)
+@given(parts=st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=8), min_size=1, max_size=8))
 def test_a_secret_has_one_or_four_parts_after_the_word_secret(parts: list[str]) -> None:
     parsed = parse_value_from("arn:aws:secretsmanager:eu-west-1:111122223333:secret:" + ":".join(parts))
     assert (parsed.problem is None) == (len(parts) in (1, 4) and parts[0] != "")

@@ -108,7 +108,8 @@ def test_a_warning_has_at_most_256_characters(length: int) -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (InputError("c", "m", status=400), {"code": 400, "status": "Failure", "reason": "InvalidRequest", "message": "m"}),
+        (InputError("c", "m", status=400),
+         {"code": 400, "status": "Failure", "reason": "InvalidRequest", "message": "m"}),
         (InputError("c", "m", pointer="/a"),
          {"code": 422, "status": "Failure", "reason": "InvalidRequest", "message": "m (at /a)"}),
         (CannotDecideError("m"), {"code": 503, "status": "Failure", "reason": "CannotDecide", "message": "m"}),

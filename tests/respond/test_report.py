@@ -13,8 +13,8 @@ from ecs_admission.respond.report import exit_code, json_report, table_report, v
 
 ALLOWED: JSONObject = {"allowed": True, "status": {"code": 200}}
 CAUSE = {
-    "reason": "a/one", "message": "KEY is wrong", "field": "/x/0", "severity": "high", "container": "app", "name": "KEY",
-    "remediation": "Mend KEY.", "link": "https://example.com",
+    "reason": "a/one", "message": "KEY is wrong", "field": "/x/0", "severity": "high", "container": "app",
+    "name": "KEY", "remediation": "Mend KEY.", "link": "https://example.com",
 }  # fmt: skip
 DENIED: JSONObject = {
     "allowed": False,
@@ -67,7 +67,9 @@ def test_the_json_report_is_one_object_with_a_count_of_each_verdict() -> None:
 
 
 def test_the_table_says_what_where_and_how_to_mend_it() -> None:
-    assert table_report([result(DENIED, "a.json"), result(ALLOWED, "b.json"), result(INVALID, "c.json")]).splitlines() == [
+    assert table_report(
+        [result(DENIED, "a.json"), result(ALLOWED, "b.json"), result(INVALID, "c.json")]
+    ).splitlines() == [
         "a.json: denied (1 finding)",
         "  high      a/one  /x/0",
         "            KEY is wrong",

@@ -19,6 +19,7 @@ from ecs_admission.adapt.bounds import MAX_BYTES, MAX_DEPTH, MAX_DIGITS
 from ecs_admission.adapt.templates import RENDER_FIRST, shows_template
 from ecs_admission.errors import InputError
 
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _WHITE_SPACE = " \t\r\n"
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _SPACE_BEFORE_COLON = re.compile(r'"[ \t\r\n]+:')
@@ -58,9 +59,13 @@ def _decode(data: bytes) -> str:
     if b"\0" in data:
         raise InputError("not-utf-8", "The document holds a NUL byte: save it as UTF-8 text.", status=400)
     try:
-        return data.removeprefix(codecs.BOM_UTF8).decode()
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
-        pass
+        text = None
+    if text is not None and not text.startswith(_BOM):
+        return text
+    if text is not None:
+        raise InputError("not-utf-8", "The document begins with two byte order marks.", status=400)
     raise InputError("not-utf-8", "The document is not UTF-8.", status=400)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from ecs_admission.cli import fail
@@ -14,6 +16,7 @@ from ecs_admission.telemetry import configure, logger
 def command() -> None:
     """Run the service under gunicorn, as the ECS_ADMISSION_* settings say."""
     try:
+        os.umask(0o077)
         settings = read_settings()
         configure(settings.log_level)
         # Imported before the fork, so that workers share the pages; built after it, in each worker.

@@ -123,6 +123,11 @@ def _execute_when_free(connection: Connection, statement: str, *, timeout_second
         time.sleep(min(_PAUSE_SECONDS, remaining))
 
 
+def database_file(url: str) -> Path:
+    """The file of a SQLite URL. Raises `SettingsError` for a URL that names none."""
+    return Path(str(_file_url(url).database).removeprefix("file:").partition("?")[0])
+
+
 def _file_url(url: str) -> Any:
     try:
         parsed = make_url(url)

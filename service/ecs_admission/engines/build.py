@@ -121,7 +121,12 @@ def _run(program: str, *arguments: str, folder: Path) -> str:
     """Run `opa` inside the stage: paths go into what it makes, and the stage is somewhere else each time."""
     try:
         done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=_BUILD_TIMEOUT_SECONDS, check=False, cwd=folder
+            [program, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_TIMEOUT_SECONDS,
+            check=False,
+            cwd=folder,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PolicyError(f"{program} {arguments[0]} did not run: {type(error).__name__}") from error

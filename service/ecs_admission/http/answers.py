@@ -60,6 +60,13 @@ def input_error(error: InputError) -> Response:
     return problem_answer(error.status, str(error), reason=error.reason, code=error.code, field=error.pointer)
 
 
+def unreadable_body(_: Exception) -> Response:
+    """A body whose framing is broken: what of it arrived is not judged, and the connection ends."""
+    answer = problem_answer(400, _TITLES[400], reason="InvalidRequest")
+    answer.headers["Connection"] = "close"
+    return answer
+
+
 def record_error(error: RecordUnavailableError) -> Response:
     """The decision log cannot be read."""
     return problem_answer(503, str(error), reason=error.reason)

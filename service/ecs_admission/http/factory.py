@@ -5,24 +5,30 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from ecs_admission.adapt.bounds import MAX_BYTES
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import InputError, RecordUnavailableError
 from ecs_admission.http import admission, decisions, health, openapi
-from ecs_admission.http.answers import http_error, input_error, record_error
+from ecs_admission.http.answers import http_error, input_error, record_error, unreadable_body
 from ecs_admission.review import Reviewer
 from ecs_admission.telemetry import log_error
 
 
-def create_flask(reviewer: Reviewer, reader: LogReader) -> Flask:
-    """An application with every route, holding no state but what it is given."""
+def create_flask(
+    reviewer: Reviewer, reader: LogReader, unreadable: tuple[type[Exception], ...] = ()
+) -> Flask:  # fmt: skip
+    """An application with every route, holding no state but what it is given.
+
+    `unreadable` are the errors that the HTTP server raises for a body whose framing is broken.
+    """
     app = Flask("ecs_admission", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    app.url_map.merge_slashes = False  # a redirect would repeat the path
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.register_blueprint(admission.blueprint(reviewer))
     app.register_blueprint(decisions.blueprint(reader))
     app.register_blueprint(health.blueprint(reviewer, reader))
     app.register_blueprint(openapi.blueprint())
+    for kind in unreadable:
+        app.register_error_handler(kind, unreadable_body)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(InputError, input_error)
     app.register_error_handler(RecordUnavailableError, record_error)

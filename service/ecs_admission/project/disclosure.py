@@ -8,11 +8,16 @@ from collections.abc import Mapping, Sequence
 
 from ecs_admission.project.detectors.protocol import Detector
 
-_RUN = re.compile(r"[A-Za-z0-9]{16,}")
+_RUN = re.compile(r"[A-Za-z0-9]{8,}")
+_HASH = re.compile(r"[0-9a-f]{7,12}|[0-9A-F]{8}")
+_DIGITS = re.compile(r"[0-9]{13,}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _CDK_SUFFIX = re.compile(r"[0-9A-F]{8}$")
 _CHANGES = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[a-z][A-Z])")
 _RANDOM_SHARE = 0.22
+_FEW_CHANGES = 3
 _REMEMBERED_NAMES = 50_000
+_LONGEST_REMEMBERED = 256
 
 
 class Disclosure:
@@ -29,34 +34,44 @@ class Disclosure:
         """What `allows` has answered so far: for loops in which a call for each name would cost too much."""
         return self._remembered[grammar]
 
-    def allows(self, text: str, grammar: re.Pattern[str]) -> bool:
-        """True where `text` fits the grammar, does not look random, and no detector knows it."""
+    def allows(self, text: str, grammar: re.Pattern[str], *, hashes: bool = False) -> bool:
+        """True where `text` fits the grammar, does not look random, and no detector knows it.
+
+        `hashes` allows commit ids and digests of any length, as image tags hold them.
+        """
         remembered = self._remembered[grammar]
         known = remembered.get(text)
         if known is None:
             known = (
                 grammar.fullmatch(text) is not None
-                and not looks_random(text)
+                and not looks_random(text, hashes=hashes)
                 and not any(detector.knows(text) for detector in self._detectors)
             )
-            if len(remembered) >= _REMEMBERED_NAMES:
-                remembered.clear()
-            remembered[text] = known
+            if len(text) <= _LONGEST_REMEMBERED:
+                if len(remembered) >= _REMEMBERED_NAMES:
+                    remembered.clear()
+                remembered[text] = known
         return known
 
 
-def looks_random(text: str) -> bool:
+def looks_random(text: str, *, hashes: bool = False) -> bool:
     """True where a run of letters and digits changes between them as only generated text does.
 
-    A run of 16 characters or more is compared with how often words change: CamelCase changes every fifth character,
-    hexadecimal and base64 every second. The hash that the CDK puts behind a logical id is left out of it.
+    A run of 8 characters or more is compared with how often words change: CamelCase changes every fifth character,
+    hexadecimal and base64 every second. Short hashes, as pipelines put behind names, and the one that the CDK puts
+    behind a logical id are left out of it. So is no UUID and no number of more than 12 digits.
     """
-    return any(_is_random(run) for run in _RUN.findall(text))
+    if _UUID.search(text) or _DIGITS.search(text):
+        return True
+    return any(_is_random(run, hashes=hashes) for run in _RUN.findall(text))
 
 
-def _is_random(run: str) -> bool:
+def _is_random(run: str, *, hashes: bool) -> bool:
+    if _HASH.fullmatch(run) or (hashes and re.fullmatch(r"[0-9a-f]+", run)):
+        return False
     core = _CDK_SUFFIX.sub("", run) or run
-    return len(_CHANGES.findall(core)) > len(core) * _RANDOM_SHARE
+    changes = len(_CHANGES.findall(core))
+    return changes > len(core) * _RANDOM_SHARE and changes >= _FEW_CHANGES
 
 
 class Aliases:

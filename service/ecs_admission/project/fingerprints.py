@@ -5,10 +5,12 @@ A plain hash would not do: the rest of a task definition is known, so a weak pas
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,13 +49,17 @@ def load_or_create_key(path: Path) -> FingerprintKey:
     Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
     Raises `SettingsError` when the file is readable by others or holds no key.
     """
-    if not path.exists():
-        _create(path)
-    mode = path.stat().st_mode & 0o777
+    try:
+        if not path.exists():
+            _create(path)
+        mode = path.stat().st_mode & 0o777
+        text = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"the fingerprint key {path} cannot be read or made: {error.strerror}") from None
     if mode & 0o077:
         raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
     try:
-        secret = bytes.fromhex(path.read_text("ascii").strip())
+        secret = bytes.fromhex(text.decode("ascii").strip())
     except (ValueError, UnicodeDecodeError):
         secret = b""
     if len(secret) != _KEY_BYTES:
@@ -62,15 +68,13 @@ def load_or_create_key(path: Path) -> FingerprintKey:
 
 
 def _create(path: Path) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(_KEY_BYTES) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
     finally:
-        draft.unlink()
+        os.unlink(draft)

@@ -4,48 +4,112 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from ecs_admission.project.patterns import compile_pattern
 
 _LONGEST_CLASSIFIED = 4096
 
+# Kinds by form, first match counts. Placeholders and settings are data, see `KindModel`.
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("boolean", re.compile(r"(?i)true|false|yes|no|on|off|enabled|disabled")),
-    ("number", re.compile(r"[+-]?[0-9]{1,40}(?:[.,][0-9]{1,20})?(?:[a-zA-Z%]{1,3})?")),
-    ("template", re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_.]{0,100}\}|\$\([^()]{1,200}\)|\$[A-Z_][A-Z0-9_]{0,100}")),
+    ("template", re.compile(r"(?:\$\{[^{}]{1,200}\}|\$?\$[A-Za-z_]\w{0,100}|`[^`]{1,400}`|<\+[^<>]{1,200}>)")),
+    ("template", re.compile(r"\$\((?:[A-Za-z_./][\w./-]{0,100} .{0,400}|[A-Z_][A-Z0-9_]{0,100}\))")),
+    ("template", re.compile(r"\{\{.{1,400}\}\}|\$\{\{.{1,400}\}\}")),
     ("arn", re.compile(r"arn:aws[a-z-]{0,20}(?::[a-z0-9-]{0,40}){2}:[0-9]{0,12}:[A-Za-z0-9_./:*+=,@?-]{1,2048}")),
     ("email", re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")),
-    ("path", re.compile(r"(?:~|\.{1,2})?(?:/[a-z0-9_.-]{1,64}){1,24}/?")),
-    ("host", re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,10}(?::[0-9]{1,5})?")),
+    ("uuid", re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
+    ("host", re.compile(r"(?:[a-z0-9-]{1,63}\.){1,10}[a-z]{2,24}\.?(?::[0-9]{1,5})?|[a-z][a-z0-9-]{0,62}:[0-9]{2,5}")),
+    ("host", re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5}|/[0-9]{1,2})?")),
 )  # fmt: skip
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s@]{1,2048}")
-_OPAQUE = re.compile(r"[\x21-\x7e]{6,4096}")
-_CLASSES = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"), re.compile(r"[^A-Za-z0-9_.:/-]"))
+_BOOLEAN = re.compile(r"(?i)true|false|yes|no|on|off|enabled?|disabled?|y|n")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:[.,][0-9]{1,20})?(?:ms|[smhdwkKMGTB%]|[KMGT]i?B)?")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}:(?://)?(?:[^\s@]|@(?=[a-z0-9-]+/)){0,2048}")
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{1,30}://|jdbc:|urn:|classpath:|file:|FILE:|data:)")
+_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][A-Za-z0-9_.@{}$-]{1,80}){1,24}[/\\]?")
+_RELATIVE = re.compile(r"[A-Za-z][\w.-]{0,80}(?:/[A-Za-z0-9_.{}-]{1,80}){1,12}/?")
+_FILE = re.compile(
+    r"[\w.-]{1,80}\.(?:json|ya?ml|pem|key|crt|cer|p12|pfx|jks|txt|conf|cfg|ini|env|properties|keytab|pub|xml|toml|asc|gpg)"
+)
+_CLASS = re.compile(r"[a-z][a-z0-9_]{0,40}(?:\.[a-z0-9_]{1,40}){1,10}(?:[.$][A-Z]\w{1,80})?")
+_LIST = re.compile(r"[\w.:/*-]{1,60}(?:[,;| ] ?[\w.:/*-]{1,60}){1,40}")
+_SLUG = re.compile(r"[A-Za-z]{1,24}[0-9]{0,3}(?:[ _.:+-][A-Za-z]{1,24}[0-9]{0,3}|[ _.:+-][0-9]{1,4}){0,12}")
+_TOKEN = re.compile(r"[\x21-\x7e]{6,4096}")
+_RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
+_CLASSES = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"), re.compile(r"[^A-Za-z0-9]"))
+_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[a-z][A-Z0-9])")
 
 
 class KindModel:
-    """Knows the placeholders of `policies/config/words`."""
+    """Knows the placeholders and the settings of `policies/config/words`."""
 
-    def __init__(self, placeholders: Sequence[str]) -> None:
-        self._placeholder = compile_pattern("|".join(f"(?:{pattern})" for pattern in placeholders), ignore_case=True)
+    def __init__(self, placeholders: Sequence[str], settings: Sequence[str]) -> None:
+        self._placeholder = _any(placeholders)
+        self._setting = _any(settings)
 
     def classify(self, value: str) -> str:
-        """One of empty, placeholder, template, boolean, number, arn, url, email, path, host, opaque, text."""
-        stripped = value.strip()
-        if not stripped:
+        """One of the kinds that `policies/config/kinds` names."""
+        text = value.strip()
+        if not text:
             return "empty"
-        if len(stripped) > _LONGEST_CLASSIFIED:
-            return "text"
-        if self._placeholder.fullmatch(stripped):
+        if len(text) > _LONGEST_CLASSIFIED:
+            return "long"
+        if self._placeholder.fullmatch(text):
             return "placeholder"
+        if _BOOLEAN.fullmatch(text):
+            return "boolean"
+        if _NUMBER.fullmatch(text):
+            return "number"
+        if self._setting.fullmatch(text):
+            return "setting"
         for kind, form in _FORMS:
-            if form.fullmatch(stripped):
+            if form.fullmatch(text):
                 return kind
-        if _URL.fullmatch(stripped):
-            return "url"
-        if _OPAQUE.fullmatch(stripped) and sum(1 for c in _CLASSES if c.search(stripped)) >= 2:
-            return "opaque"
-        return "text"
+        return _location(text) or _wording(text)
+
+
+def _location(text: str) -> str | None:
+    """`url` or `path`, where the value says where something is."""
+    if _SCHEME.match(text) and _URL.fullmatch(text):
+        return "url"
+    if _FILE.fullmatch(text):
+        return "path"
+    is_path = _PATH.fullmatch(text) or _RELATIVE.fullmatch(text)
+    return "path" if is_path and all(_is_plain(part) for part in re.split(r"[/\\]", text)) else None
+
+
+def _wording(text: str) -> str:
+    """How much like generated text a value is that stands for nothing else."""
+    if not _TOKEN.fullmatch(text):
+        return "list" if _LIST.fullmatch(text) and not _looks_generated(text) else "text"
+    if _looks_generated(text):
+        return "random"
+    if _CLASS.fullmatch(text):
+        return "class"
+    if text.isalpha():
+        return "word"
+    if _SLUG.fullmatch(text):
+        return "slug" if not text.isalnum() else "mixed"
+    if _LIST.fullmatch(text) and all(_SLUG.fullmatch(part) for part in re.split(r"[,;|]", text)):
+        return "list"
+    return "opaque" if sum(1 for c in _CLASSES if c.search(text)) >= 2 else "text"
+
+
+def _looks_generated(text: str) -> bool:
+    """A long run that changes between capitals, small letters and digits as words do not, or long hexadecimal."""
+    for run in _RUN.findall(text):
+        changes = len(_CHANGE.findall(run))
+        if changes > len(run) * 0.22 and changes >= 4:
+            return True
+    return False
+
+
+def _is_plain(part: str) -> bool:
+    """A segment of a path as people write them: words, numbers and hashes behind a hyphen, no random text."""
+    return len(part) < 8 or (not _looks_generated(part) and len(_CHANGE.findall(part)) < 4)
+
+
+def _any(patterns: Sequence[str]) -> Any:
+    return compile_pattern("|".join(f"(?:{pattern})" for pattern in patterns), ignore_case=True)
 
 
 def length_bucket(length: int) -> str:

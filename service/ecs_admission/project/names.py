@@ -6,24 +6,30 @@ Names repeat from request to request, so what was found out about one is remembe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ecs_admission.errors import PolicyError
 
-_MAX_NAME_CHARS = 256
-_WORDS = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_KEYS = frozenset(
-    {"secret", "glued", "not_glued", "always", "trailing", "harmless_endings", "harmless_beginnings", "placeholders"}
-)
+MAX_NAME_CHARS = 256
+_LONGEST_PHRASE = 5
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_LISTS = (
+    "secret", "weak", "faint", "glued", "always", "trailing", "harmless_endings", "harmless_beginnings",
+    "placeholders", "settings",
+)  # fmt: skip
 
 Phrase = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class NameVerdict:
-    """`confidence` is `high` where the name ends in a secret's word, `medium` where it holds one, else None."""
+    """`confidence` is how much the name alone says, and so what its value must look like to be taken for a secret:
+
+    `high` where it ends in a secret's word, `medium` where it ends in a word that is often one or holds one in the
+    middle, `low` where it ends in something as general as `key`. None where it says nothing.
+    """
 
     words: Phrase
     word: str | None = None
@@ -34,58 +40,55 @@ class NameModel:
     """The words of `policies/config/words`, ready to classify names. Immutable."""
 
     def __init__(self, words: Mapping[str, Any]) -> None:
-        if words.keys() != _KEYS:
-            raise PolicyError(f"config/words: expected exactly the keys {', '.join(sorted(_KEYS))}")
-        self._secret = _phrases(words, "secret")
+        if words.keys() != set(_LISTS):
+            raise PolicyError(f"config/words: expected exactly the lists {', '.join(_LISTS)}")
+        self._secret, self._weak, self._faint = (_phrases(words, key) for key in ("secret", "weak", "faint"))
         self._always = _phrases(words, "always")
         self._endings = _phrases(words, "harmless_endings")
-        self._longest = max(len(phrase) for phrase in self._secret | self._always)
         self._beginnings = frozenset(_texts(words, "harmless_beginnings"))
         self._trailing = frozenset(_texts(words, "trailing"))
-        self._glued = tuple(_texts(words, "glued"))
-        self._not_glued = frozenset(_texts(words, "not_glued"))
+        self._glued = tuple(sorted(_texts(words, "glued"), key=len, reverse=True))
 
     def classify(self, name: str) -> NameVerdict:
         """Judge a name. Longer names than 256 characters are judged by their last 256."""
-        words = split_words(name[-_MAX_NAME_CHARS:])
-        always = self._inside(words, self._always)
+        words = split_words(name[-MAX_NAME_CHARS:])
+        always = _inside(words, self._always)
         if always:
             return NameVerdict(words, " ".join(always), "high")
-        core = self._strip_trailing(words)
-        if not core or self._ends(core, self._endings):
+        core = words
+        strong, weak = self._end(core)
+        if not strong and not weak:
+            core = self._without_trailing(words)
+            if not core or _ends(words, self._endings) or _ends(core, self._endings):
+                return NameVerdict(words)
+            strong, weak = self._end(core)
+        phrase = strong if len(strong) >= len(weak) else weak
+        if core[0] in self._beginnings and len(core) > len(phrase):
             return NameVerdict(words)
-        head = self._ends(core, self._secret) or self._glued_head(core)
-        if core[0] in self._beginnings and len(core) > len(head or ()):
-            return NameVerdict(words)
-        if head:
-            return NameVerdict(words, " ".join(head), "high")
-        inner = self._inside(core, self._secret)
-        return NameVerdict(words, " ".join(inner), "medium") if inner else NameVerdict(words)
+        if phrase:
+            return NameVerdict(words, " ".join(phrase), "high" if phrase is strong else "medium")
+        inner = _inside(core, self._secret)
+        if inner:
+            return NameVerdict(words, " ".join(inner), "medium")
+        faint = _ends(core, self._faint) or _inside(core, self._weak)
+        return NameVerdict(words, " ".join(faint), "low") if faint else NameVerdict(words)
 
-    def _strip_trailing(self, words: Phrase) -> Phrase:
+    def _end(self, words: Phrase) -> tuple[Phrase, Phrase]:
+        """The secret's words and the weak words that a name ends in."""
+        if not words:
+            return (), ()
+        return _ends(words, self._secret) or self._glued_end(words), _ends(words, self._weak)
+
+    def _without_trailing(self, words: Phrase) -> Phrase:
+        """Drop words at the end that say which one it is, as long as something of the name is left."""
         end = len(words)
         while end > 1 and (words[end - 1] in self._trailing or words[end - 1].isdigit()):
             end -= 1
         return words[:end]
 
-    def _ends(self, words: Phrase, phrases: frozenset[Phrase]) -> Phrase:
-        for length in range(min(self._longest, len(words)), 0, -1):
-            if words[-length:] in phrases:
-                return words[-length:]
-        return ()
-
-    def _inside(self, words: Phrase, phrases: frozenset[Phrase]) -> Phrase:
-        for end in range(len(words), 0, -1):
-            found = self._ends(words[:end], phrases)
-            if found:
-                return found
-        return ()
-
-    def _glued_head(self, words: Phrase) -> Phrase:
+    def _glued_end(self, words: Phrase) -> Phrase:
         last = words[-1]
-        if last in self._not_glued:
-            return ()
-        return next(((ending,) for ending in self._glued if last.endswith(ending)), ())
+        return next(((end,) for end in self._glued if last.endswith(end) and last != end), ())
 
 
 def split_words(name: str) -> Phrase:
@@ -93,11 +96,29 @@ def split_words(name: str) -> Phrase:
     return tuple(word.lower() for word in _WORDS.findall(name))
 
 
+def _ends(words: Phrase, phrases: frozenset[Phrase]) -> Phrase:
+    for length in range(min(_LONGEST_PHRASE, len(words)), 0, -1):
+        if words[-length:] in phrases:
+            return words[-length:]
+    return ()
+
+
+def _inside(words: Phrase, phrases: frozenset[Phrase]) -> Phrase:
+    for end in range(len(words), 0, -1):
+        found = _ends(words[:end], phrases)
+        if found:
+            return found
+    return ()
+
+
 def _phrases(words: Mapping[str, Any], key: str) -> frozenset[Phrase]:
-    return frozenset(tuple(text.split()) for text in _texts(words, key))
+    phrases = frozenset(tuple(text.split()) for text in _texts(words, key))
+    if any(len(phrase) > _LONGEST_PHRASE for phrase in phrases):
+        raise PolicyError(f"config/words: a phrase of {key} has more than {_LONGEST_PHRASE} words")
+    return phrases
 
 
-def _texts(words: Mapping[str, Any], key: str) -> Iterable[str]:
+def _texts(words: Mapping[str, Any], key: str) -> list[str]:
     texts = words[key]
     if not isinstance(texts, list) or not texts or not all(isinstance(t, str) and t == t.lower() for t in texts):
         raise PolicyError(f"config/words: {key} must be a list of lower-case words or phrases")

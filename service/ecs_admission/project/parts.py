@@ -1,81 +1,229 @@
-"""Named literals inside longer strings: `--password=x`, `user=..;pwd=..`, URLs with userinfo, JSON text."""
+"""Named literals inside longer strings.
+
+`--password=x`, `PASS=x cmd`, `user=..;pwd=..`, URLs with userinfo, JSON and YAML text, base64 of any of these: each is
+a leaf of its own with the name that the text gives it. A form is a pattern that tells which values deserve a look, and
+a reader that takes such a value apart.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+import orjson
+
+from ecs_admission.project.arguments import named_arguments
 from ecs_admission.project.detectors.protocol import Batch, Leaf
 from ecs_admission.project.names import NameVerdict
 from ecs_admission.project.patterns import PatternSet
+from ecs_admission.project.structured import named_values
 
-# The end of a name, quotes, a sign, a value. Where the name begins is looked up backwards from the match, since a
-# pattern that also matched the beginning would be many times slower. RE2 takes linear time whatever is repeated, and
-# bounded repetitions make its automata thirty times slower here. `%s`: the last words of secret phrases.
-_ASSIGNMENT = (
-    r"(?i)(?:%s)[a-z0-9_.-]*(\\*[\"']?)[ \t]*(:=|=>|=|:)[ \t]*"
-    r"(\\*\"[^\"\n]+|\\*'[^'\n]+|[^\s\"'&;,|<>)\]}][^\s\"'&;,|)\]}]*)"
-)
-_USERINFO = r"(?i)[a-z][a-z0-9+.-]*://[^\s/:@\"']*:([^\s/@\"']+)@"
-_NAME_BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,80}\Z")
+MAX_PARTS = 2000
+"""Parts of one request that are looked at. A string in which more were found is reported as unscanned."""
+
+_MAX_DEPTH = 3
 _NAME_CHARS = 80
 
+# `%s`: the last words of secret phrases. RE2 takes linear time whatever is repeated, and bounded repetitions make its
+# automata thirty times slower here (docs/adr/0004-linear-time.md). Where the name begins is looked up backwards from a
+# match, since a pattern that also matched the beginning would be many times slower.
+_VALUE = (
+    r"(?:''|\"\")?(\$\{[^}\n]*\}|\$\([^)\n]*\)|`[^`\n]*`|\\*\"[^\"\n]*|\\*'[^'\n]*"
+    r"|[^\s\"'&;,|<>)\]}=][^\s\"'&;,|)\]}]*)"
+)
+_ASSIGNMENT = r"(?i)(?:%s)[a-z0-9_.-]*(\\*[\"']?\]?)[ \t]*(:=|=>|==?|:)[ \t]*" + _VALUE
+_SPACED = (
+    r"(?i)(?:^|[\s;\"'])(?:requirepass|masterauth|password|passwd|identified by|secret|token)[ \t]+(['\"]?[^\s;]+)"
+)
+_USERINFO = r"(?i)[a-z][a-z0-9+.-]*://[^\s/:@\"']*:([^\s@\"']+)@"
+_BARE_USERINFO = r"(?i)https?://([a-z0-9_-]{20,})@"
+_LOGIN = r"(?:^|[\s\"'=,])[A-Za-z][\w.-]*:([^@/\s:\"']{3,})@(?:tcp|unix)?\(?[A-Za-z0-9]"
+_ORACLE = r"(?i)thin:[a-z]\w*/([^@/\s\"']+)@"
+_PGPASS = r"(?m)^[\w.*-]+:(?:\d+|\*):[^:\s]+:[^:\s]+:(\S+)$"
+_SFTP_USER = r"(?m)^[a-z][\w.-]*:([^:\s/]{4,}):\d{2,5}(?::|$)"
+_NETRC = r"(?i)\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)"
+_XML_TEXT = r"(?i)<[a-z:_.-]*(?:%s)[a-z_.-]*>([^<\s][^<]*)</"
+_XML_PAIR = r"(?i)\b(?:key|name)=\"([^\"]*(?:%s)[^\"]*)\"\s+value=\"([^\"]+)\""
+_FALLBACK = r"\$\{([A-Za-z_][A-Za-z0-9_]*):?[-=]([^}\n]+)"
+_JSON = r"(?m)^[ \t]*[{\[]"
+_WORDS = r"(?:^|[\s;&|\"'])-{1,2}[A-Za-z][\w-]*(?:[ \t]+|[A-Za-z0-9])|-stdin\b|\bvault login\b|\bsqlplus\b|\bset\s+\w+"
+_BASE64 = r"(?m)^[A-Za-z0-9+/_-]{16,}={0,2}$"
+
+_BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,80}\Z")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,120}")
+_OPENERS = frozenset(" \t\r\n\"'`?&;,{([<$@\\")
+_LINE_START = re.compile(r"(?:^|\n)[ \t]*(?:- )?[\"']?\Z")
+_SHELL_WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"';|&]+|&&|\|\||[;|&]")
+_PRINTABLE = re.compile(r"[\t\n\r\x20-\x7e]{8,}")
+
 Classify = Callable[[str], NameVerdict]
+Reader = Callable[[Leaf, re.Pattern[Any]], Iterator[Leaf]]
 
 
 class PartFinder:
-    """Finds the parts of leaves that have a secret's name of their own."""
+    """Finds the parts of leaves. `stems` are the last words of secret phrases."""
 
     def __init__(self, stems: Sequence[str], classify: Classify) -> None:
-        self._set = PatternSet([_ASSIGNMENT % "|".join(sorted(stems)), _USERINFO])
+        alternatives = "|".join(sorted(re.escape(stem) for stem in stems))
         self._classify = classify
+        self._forms: tuple[tuple[str, Reader], ...] = (
+            (_JSON, self._json),
+            (_ASSIGNMENT % alternatives, self._assignments),
+            (_WORDS, self._words),
+            (_USERINFO, _reads("password")),
+            (_BARE_USERINFO, _reads("password", hint="prose")),
+            (_LOGIN, _reads("password", hint="prose")),
+            (_ORACLE, _reads("password")),
+            (_PGPASS, _reads("password")),
+            (_SFTP_USER, _reads("password", hint="prose")),
+            (_NETRC, _reads("password")),
+            (_SPACED, _reads("password", hint="prose")),
+            (_XML_TEXT % alternatives, _reads("password")),
+            (_XML_PAIR % alternatives, _pairs),
+            (_FALLBACK, _fallbacks),
+            (_BASE64, _decoded),
+        )
+        self._set = PatternSet([pattern for pattern, _ in self._forms])
 
-    def find(self, batch: Batch) -> Iterator[Leaf]:
-        """The parts of each leaf. A reference has a grammar of its own, in which `secret:NAME` is no assignment."""
-        readers = (self._assignments, self._passwords)
+    def find(self, batch: Batch) -> tuple[list[Leaf], frozenset[int]]:
+        """The parts of all leaves, and the numbers of the leaves that have more than were looked at."""
+        parts: list[Leaf] = []
+        cut: set[int] = set()
         for number, index in self._set.candidates(batch.values):
             leaf = batch.leaves[index]
-            if leaf.hint != "reference":
-                yield from readers[number](leaf)
-
-    def _assignments(self, leaf: Leaf) -> Iterator[Leaf]:
-        for match in self._set.patterns[0].finditer(leaf.value):
-            quote, sign, value = match.groups()
-            name = _whole_name(leaf.value, match.start(), match.start(1))
-            bare = value.lstrip("\\").strip("\"'")
-            if self._classify(name).confidence is None:
+            if leaf.hint == "reference":  # its grammar is its own: in an ARN, `secret:NAME` is no assignment
                 continue
-            # `password: reset it daily` and `image/secret:1.2` are no assignments; `"password": "x"` is one.
-            prose = sign == ":" and not quote
-            yield leaf._replace(
-                value=bare,
-                name=name,
-                shown=None,
-                whole=leaf.shown,
-                offset=match.start(3),
-                hint="prose" if prose else "assignment",
-            )
+            if not self._collect(leaf, number, parts, depth=1):
+                cut.add(index)
+        return parts, frozenset(cut)
 
-    def _passwords(self, leaf: Leaf) -> Iterator[Leaf]:
-        for match in self._set.patterns[1].finditer(leaf.value):
-            yield leaf._replace(
-                value=match.group(1),
-                name="password",
-                shown=None,
-                whole=leaf.shown,
-                offset=match.start(1),
-                hint="userinfo",
-            )
+    def _collect(self, leaf: Leaf, number: int, parts: list[Leaf], depth: int) -> bool:
+        for part in self._forms[number][1](leaf, self._set.patterns[number]):
+            if len(parts) >= MAX_PARTS:
+                return False
+            parts.append(part)
+            if depth < _MAX_DEPTH and part.hint in ("decoded", "text"):
+                for inner in self._set.occurring(part.value):
+                    if not self._collect(part, inner, parts, depth + 1):
+                        return False
+        return True
+
+    def _assignments(self, leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
+        text = leaf.value
+        if _is_json(text):
+            return
+        # One byte a character, so that offsets are the same and a search can go on from any place.
+        searched = text.encode("ascii", "replace")
+        position = 0
+        while match := pattern.search(searched, position):
+            begin, name = _whole_name(text, match.start(), match.start(1))
+            if name is None or self._classify(name).confidence is None:
+                # What follows a harmless name is looked at too: `--token-url=https://host/?client_secret=x`.
+                position = max(match.start(3), match.start() + 1)
+                continue
+            position = match.end()
+            sign, quote = match.group(2).decode(), match.group(1).decode()
+            is_assignment = _is_assignment(text, begin, sign, quote, match.start(3))
+            value = text[match.start(3) : match.end(3)].lstrip("\\").strip("\"'")
+            yield _part(leaf, value, name, match.start(3), "assignment" if is_assignment else "prose")
+
+    def _words(self, leaf: Leaf, _: re.Pattern[Any]) -> Iterator[Leaf]:
+        """A string of several words is read as a shell would split it."""
+        found = list(_SHELL_WORD.finditer(leaf.value))
+        words = [match.group().strip("\"'") for match in found]
+        if len(words) < 2:
+            return
+        for named in named_arguments(words):
+            if self._classify(named.name).confidence is not None:
+                value = words[named.index][named.start :]
+                hint = "assignment" if named.certain else "prose"
+                yield _part(leaf, value, named.name, found[named.index].start() + named.start, hint)
+        for match, word in zip(found, words, strict=True):
+            if match.group()[0] in "\"'" and " " in word:  # `sh -c "..."`
+                yield _part(leaf, word, None, match.start() + 1, "text")
+
+    def _json(self, leaf: Leaf, _: re.Pattern[Any]) -> Iterator[Leaf]:
+        document = _load_json(leaf.value)
+        for name, value in named_values(document) if document is not None else ():
+            yield _part(leaf, value, name or leaf.name, 0, "assignment")
+            if " " in value or "=" in value or value.startswith(("{", "[")):
+                yield _part(leaf, value, None, 0, "text")
 
 
-def _whole_name(text: str, start: int, end: int) -> str:
-    """The name that ends at `end`, from where it begins: at or before `start`."""
-    before = _NAME_BEFORE.search(text[max(0, start - _NAME_CHARS) : start])
-    return ((before.group() if before else "") + text[start:end]).lstrip("-.")
+def _reads(name: str, *, hint: str = "assignment") -> Reader:
+    """A reader for a form whose first group is the value of a secret."""
+
+    def read(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
+        for match in pattern.finditer(leaf.value):
+            yield _part(leaf, match.group(1).strip("\"'"), name, match.start(1), hint)
+
+    return read
 
 
-def flag_name(argument: str) -> str | None:
-    """The name that a command-line argument gives to the argument after it, as `--db-password` does."""
-    if argument.startswith("-") and "=" not in argument and 2 < len(argument.lstrip("-")) <= 80:
-        return argument.lstrip("-")
-    return None
+def _pairs(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
+    for match in pattern.finditer(leaf.value):
+        yield _part(leaf, match.group(2), match.group(1), match.start(2), "assignment")
+
+
+def _fallbacks(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
+    """`${NAME:-literal}`: the literal goes by the name of the variable, and by that of the whole string."""
+    for match in pattern.finditer(leaf.value):
+        yield _part(leaf, match.group(2), match.group(1), match.start(2), "assignment")
+        if leaf.name is not None:
+            yield _part(leaf, match.group(2), leaf.name, match.start(2), "assignment")
+
+
+def _decoded(leaf: Leaf, _: re.Pattern[Any]) -> Iterator[Leaf]:
+    """The text that a base64 value stands for, where it is text."""
+    for line in leaf.value.split("\n"):
+        text = _decode(line.strip())
+        if text is not None:
+            yield _part(leaf, text, None, 0, "decoded")
+
+
+def _decode(encoded: str) -> str | None:
+    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        text = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return text if _PRINTABLE.fullmatch(text) else None
+
+
+def _load_json(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("{", "[") and _load_json(text) is not None
+
+
+def _part(leaf: Leaf, value: str, name: str | None, offset: int, hint: str) -> Leaf:
+    """`whole` keeps what may be shown of the name of the string: the part's own name is text of the string."""
+    start = (leaf.offset or 0) + offset
+    return leaf._replace(value=value, name=name, shown=None, whole=leaf.whole or leaf.shown, offset=start, hint=hint)
+
+
+def _whole_name(text: str, start: int, end: int) -> tuple[int, str | None]:
+    """Where the name that ends at `end` begins, and the name: None where it is the middle of something else."""
+    before = _BEFORE.search(text[max(0, start - _NAME_CHARS) : start])
+    begin = start - len(before.group()) if before else start
+    name = text[begin:end].lstrip("-.")
+    opened = (
+        begin == 0 or text[begin - 1] in _OPENERS or (text[begin - 1] == "/" and text[begin - 2 : begin - 1] in " ")
+    )
+    return begin, name if opened and _NAME.fullmatch(name) else None
+
+
+def _is_assignment(text: str, start: int, sign: str, quote: str, value_start: int) -> bool:
+    """`password=x`, `"password": x`, `password: "x"` and a line `password: x` are; `password: reset it` is prose."""
+    if sign != ":" or quote or text[value_start : value_start + 1] in "\"'\\":
+        return True
+    flag = text[start : start + 1] == "-" or text[max(0, start - 1) : start] == "/"
+    return flag or (text[value_start - 1] in " \t" and _LINE_START.search(text[:start]) is not None)

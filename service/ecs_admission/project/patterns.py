@@ -59,6 +59,10 @@ class PatternSet:
         """True where any pattern is found in `text`."""
         return bool(self._all.Match(text))
 
+    def occurring(self, text: str) -> list[int]:
+        """The numbers of the patterns that are found in `text`."""
+        return sorted(self._all.Match(text) or ())
+
     def candidates(self, joined: JoinedText) -> Iterator[tuple[int, int]]:
         """Pairs of (pattern number, text number) worth a look of their own.
 

@@ -12,23 +12,31 @@ from typing import Any
 from ecs_admission.errors import PolicyError
 from ecs_admission.model import JSONObject, Place
 from ecs_admission.project.detectors.protocol import Batch, Detector, Leaf, Signal
-from ecs_admission.project.disclosure import Disclosure
+from ecs_admission.project.disclosure import Disclosure, looks_random
 from ecs_admission.project.fields import Node
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.project.kinds import KindModel, length_bucket
-from ecs_admission.project.names import NameModel, NameVerdict
+from ecs_admission.project.names import MAX_NAME_CHARS, NameModel, NameVerdict
 from ecs_admission.project.parts import PartFinder
 from ecs_admission.project.walk import FoundReference, Walk
 
 MAX_SIGNALLED_LITERALS = 200
-MAX_REFERENCES = 500
 _REMEMBERED_NAMES = 50_000
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 """Characters that take no room: they could split a word that a person still reads."""
+_LOOK_ALIKES = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u043a\u043d\u0442\u0432\u043c"
+    "\u0410\u0415\u041e\u0420\u0421\u0423\u0425\u0406\u0405\u0408\u041a\u041d\u0422\u0412\u041c"
+    "\u03b1\u03b5\u03bf\u03c1\u03ba\u03bd\u03c4\u0391\u0395\u039f\u03a1\u039a\u039d\u03a4\u0399\u0131\u0501",
+    "aeopcyxisjkhtbmAEOPCYXISJKHTBMaeopkvtAEOPKNTIid",
+)
+"""Cyrillic and Greek letters that look like Latin ones."""
 _NO_SIGN = NameVerdict(())
+_ARN_SERVICES = frozenset({"secretsmanager", "ssm", "kms", "s3", "iam", "sns", "sqs", "dynamodb", "rds", "ecs"})
+_NOTHING = frozenset({"empty", "placeholder", "template", "boolean"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class Projector:
         if not isinstance(words, dict):
             raise PolicyError("config/words is missing")
         self._names = NameModel(words)
-        self._kinds = KindModel(words["placeholders"])
+        self._kinds = KindModel(words["placeholders"], words["settings"])
         self._parts = PartFinder(_stems(words), self._classify)
         self._detectors = tuple(detectors)
         self._disclosure = Disclosure(detectors)
@@ -62,34 +70,43 @@ class Projector:
         walk = Walk(self._disclosure)
         shown = walk.visit(value, node, "", None)
         scanned = len(walk.leaves)
-        leaves, signals = self._observe(walk.leaves, walk)
-        signalled = sorted(signals)
-        kept = signalled[:MAX_SIGNALLED_LITERALS]
-        literals = tuple(self._literal(leaves[i], signals[i]) for i in kept)
-        references = tuple(_reference(found) for found in walk.references[:MAX_REFERENCES])
-        left_out = max(0, len(signalled) - MAX_SIGNALLED_LITERALS) + max(0, len(walk.references) - MAX_REFERENCES)
+        leaves, signals = self._observe(walk.leaves)
+        kinds = {index: self._kinds.classify(leaves[index].value) for index in sorted(signals)}
+        # What is left out denies the request, so what stands for nothing comes last and may be: a template can have
+        # hundreds of `PASSWORD=${PASSWORD}`.
+        notable = [index for index, kind in kinds.items() if kind not in _NOTHING or _is_known(signals[index])]
+        kept = [*notable, *(kinds.keys() - set(notable))][:MAX_SIGNALLED_LITERALS]
+        literals = tuple(self._literal(leaves[i], kinds[i], signals[i]) for i in kept)
+        left_out = walk.left_out + max(0, len(notable) - MAX_SIGNALLED_LITERALS)
         return Projection(
-            object=shown,
+            # A request that is denied for its size is not sent whole: an engine would pay for what nobody judges.
+            object=_outline(shown) if left_out else shown,
             literals=literals,
-            references=references,
+            references=tuple(_reference(found) for found in walk.references),
             counts={
                 "containers": walk.containers,
                 "literals": scanned,
-                "signalled": len(signalled),
+                "signalled": len(signals),
                 "references": len(walk.references),
                 "left_out": left_out,
             },
-            places=_places([leaves[i] for i in kept], walk.references),
+            places=_places(literals, [leaves[i].whole for i in kept], walk.references),
         )
 
-    def knows(self, text: str) -> bool:
-        """True where a detector takes the text by itself for a secret, whatever it is called."""
-        return any(detector.knows(text) for detector in self._detectors)
+    def suspects(self, text: str, *, is_name: bool) -> bool:
+        """True where a text that is to be kept as it is looks like a secret or holds one.
 
-    def _observe(self, leaves: list[Leaf], walk: Walk) -> tuple[list[Leaf], dict[int, list[Signal]]]:
+        A name must not look random either; a commit or a link to a run may.
+        """
+        if any(detector.knows(text) for detector in self._detectors) or (is_name and looks_random(text)):
+            return True
+        parts, _ = self._parts.find(Batch([Leaf("", None, "context", text)]))
+        return any(part.hint not in ("text", "decoded") for part in parts)
+
+    def _observe(self, leaves: list[Leaf]) -> tuple[list[Leaf], dict[int, list[Signal]]]:
         batch = Batch(leaves)
-        parts = [part._replace(shown=walk.show_part(part.name)) for part in self._parts.find(batch)]
-        everything = leaves + parts
+        parts, cut = self._parts.find(batch)
+        everything = [*leaves, *parts]
         signals: dict[int, list[Signal]] = defaultdict(list)
         verdicts = self._verdicts
         for index, leaf in enumerate(everything):
@@ -97,45 +114,78 @@ class Projector:
                 verdict = verdicts.get(leaf.name) or self._classify(leaf.name)
                 if verdict.confidence is not None:
                     signals[index].append(_name_signal(leaf, verdict))
+        decoded = [index for index, leaf in enumerate(everything) if leaf.hint == "decoded"]
+        inner = Batch([everything[index] for index in decoded])
         for detector in self._detectors:
             for index, signal in detector.scan(batch):
                 signals[index].append(signal)
+            for number, signal in detector.scan(inner) if decoded else ():
+                signals[decoded[number]].append(signal)
+        for index in cut:
+            signals[index].append(Signal("unscanned", "too-many-parts"))
         return everything, signals
 
     def _classify(self, name: str) -> NameVerdict:
         verdict = self._verdicts.get(name)
         if verdict is None:
-            plain = name if name.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", name))
-            verdict = self._names.classify(plain)
-            if len(self._verdicts) >= _REMEMBERED_NAMES:
-                self._verdicts.clear()
-            self._verdicts[name] = verdict
+            verdict = self._names.classify(plain_name(name))
+            if len(name) <= MAX_NAME_CHARS:
+                if len(self._verdicts) >= _REMEMBERED_NAMES:
+                    self._verdicts.clear()
+                self._verdicts[name] = verdict
         return verdict
 
-    def _literal(self, leaf: Leaf, signals: Sequence[Signal]) -> JSONObject:
-        verdict = _NO_SIGN if leaf.name is None or leaf.shown != leaf.name else self._classify(leaf.name)
+    def _literal(self, leaf: Leaf, kind: str, signals: Sequence[Signal]) -> JSONObject:
+        verdict = _NO_SIGN if leaf.name is None else self._classify(leaf.name)
+        is_shown = leaf.shown is not None and leaf.shown == leaf.name
         return {
             "pointer": leaf.pointer,
             "offset": leaf.offset,
             "container": leaf.container,
             "field": leaf.field,
-            "name": leaf.shown,
-            "words": list(verdict.words),
-            "kind": self._kinds.classify(leaf.value),
+            # The name of a part is text of a literal: of it no more is shown than the word of ours that it holds.
+            "name": leaf.shown if leaf.hint is None else verdict.word,
+            "words": list(verdict.words) if is_shown else [],
+            "kind": kind,
+            "service": _arn_service(leaf.value) if kind == "arn" else None,
             "length": length_bucket(len(leaf.value)),
             "fingerprint": self._key.fingerprint(leaf.value),
             "signals": [{"detector": s.detector, "rule": s.rule, "confidence": s.confidence} for s in signals],
         }
 
 
+def plain_name(name: str) -> str:
+    """A name as a person reads it: without invisible characters and accents, look-alike letters in ASCII."""
+    if name.isascii():
+        return name
+    decomposed = unicodedata.normalize("NFKD", name.translate(_LOOK_ALIKES))
+    return _INVISIBLE.sub("", "".join(c for c in decomposed if not unicodedata.combining(c)))
+
+
 def _name_signal(leaf: Leaf, verdict: NameVerdict) -> Signal:
-    confidence = "medium" if leaf.hint == "prose" else str(verdict.confidence)
-    return Signal("name", str(verdict.word), confidence)
+    confidence = str(verdict.confidence)
+    return Signal("name", str(verdict.word), "medium" if leaf.hint == "prose" and confidence == "high" else confidence)
+
+
+def _is_known(signals: Sequence[Signal]) -> bool:
+    """True where something else than a name speaks of a secret."""
+    return any(signal.detector != "name" for signal in signals)
+
+
+def _arn_service(value: str) -> str:
+    service = value.strip().split(":")[2]
+    return service if service in _ARN_SERVICES else "other"
+
+
+def _outline(shown: JSONObject) -> JSONObject:
+    """The top-level scalars of an object."""
+    return {key: value for key, value in shown.items() if not isinstance(value, dict | list)}
 
 
 def _stems(words: Mapping[str, Any]) -> list[str]:
     """The last words of secret phrases: what a part's name must hold for the part to be worth a look."""
-    return sorted({phrase.split()[-1] for phrase in (*words["secret"], *words["always"], *words["glued"])})
+    phrases = (*words["secret"], *words["weak"], *words["always"], *words["glued"])
+    return sorted({phrase.split()[-1] for phrase in phrases} - {"data", "code", "string", "str"})
 
 
 def _reference(found: FoundReference) -> JSONObject:
@@ -157,12 +207,15 @@ def _reference(found: FoundReference) -> JSONObject:
     }
 
 
-def _places(leaves: Sequence[Leaf], references: Sequence[FoundReference]) -> dict[str, Place]:
+def _places(
+    literals: Sequence[JSONObject], wholes: Sequence[str | None], references: Sequence[FoundReference]
+) -> dict[str, Place]:
     places: dict[str, Place] = {}
     for found in references:
         place = Place(found.container, found.field, found.shown)
         places[found.pointer] = place
         places.setdefault(found.pointer.rpartition("/")[0] + "/name", place)
-    for leaf in leaves:
-        places.setdefault(leaf.pointer, Place(leaf.container, leaf.field, leaf.whole or leaf.shown))
+    for literal, whole in zip(literals, wholes, strict=True):
+        place = Place(literal["container"], literal["field"], whole or literal["name"])
+        places.setdefault(literal["pointer"], place)
     return places

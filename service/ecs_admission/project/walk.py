@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from ecs_admission.model import REDACTED, JSONObject
+from ecs_admission.project.arguments import named_arguments
 from ecs_admission.project.detectors.protocol import Leaf
 from ecs_admission.project.disclosure import Aliases, Disclosure
-from ecs_admission.project.fields import NAME, Node
-from ecs_admission.project.parts import flag_name
+from ecs_admission.project.fields import IMAGE, NAME, Node
 from ecs_admission.project.references import (
     ParsedReference,
     parse_credentials_parameter,
     parse_environment_file,
     parse_value_from,
 )
+from ecs_admission.project.structured import joined_name, name_beside
+
+_SHOWN_ARGUMENTS = 50
+_MAX_ITEMS = 5000
+"""Items of one list or map that are looked at. A longer one is denied, see `Walk.left_out`."""
+
+MAX_REFERENCES = 500
+"""References of one request. More is a denial of its own."""
 
 _PARSERS: dict[str, Callable[[str], ParsedReference]] = {
     "secrets": parse_value_from,
@@ -47,15 +56,16 @@ class Walk:
     leaves: list[Leaf] = field(default_factory=list, repr=False)
     references: list[FoundReference] = field(default_factory=list)
     containers: int = 0
+    left_out: int = 0
 
     def visit(self, value: Any, node: Node, pointer: str, container: str | None) -> Any:
         """What may be shown of `value`. Literals and references below it are collected on the way."""
         if node.kind == "structure" and isinstance(value, dict):
             return self._structure(value, node, pointer, container)
         if node.kind == "list" and isinstance(value, list):
-            return self._list(value, node, pointer, container)
+            return self._list(self._bounded(value), node, pointer, container)
         if node.kind == "map" and isinstance(value, dict):
-            return self._map(value, node, pointer, container)
+            return self._map(dict(islice(value.items(), self._bound(value))), node, pointer, container)
         if isinstance(value, str):
             return self._string(value, node, pointer, container, name=None)
         if isinstance(value, dict | list):
@@ -75,19 +85,18 @@ class Walk:
     ) -> None:
         """Take every string below a value that AWS's model does not describe as a literal, keys included."""
         if isinstance(value, dict):
+            beside = name_beside(value)
             for index, (key, inner) in enumerate(value.items()):
                 place = f"{pointer}/<{index}>"
                 self.leaves.append(Leaf(place, container, node_field, key))
-                self.unknown(inner, node_field, place, container, key)
+                self.unknown(inner, node_field, place, container, joined_name(name, key))
+                if beside is not None and inner is not beside and not isinstance(inner, dict):
+                    self.unknown(inner, node_field, place, container, beside)
         elif isinstance(value, list):
             for index, inner in enumerate(value):
                 self.unknown(inner, node_field, f"{pointer}/{index}", container, name)
         elif value is not None and not isinstance(value, bool):
             self._leaf(str(value), node_field, pointer, container, name)
-
-    def show_part(self, name: str | None) -> str | None:
-        """The name of a part of a literal, as it may be shown."""
-        return None if name is None else self._shown(name)
 
     def _structure(self, value: JSONObject, node: Node, pointer: str, container: str | None) -> Any:
         if node.location == "containerDefinitions[]":
@@ -102,12 +111,22 @@ class Walk:
                 self.unknown(inner, "unknown", f"{pointer}/<{index}>", container, key)
                 self.leaves.append(Leaf(f"{pointer}/<{index}>", container, "unknown", key))
             elif key == "environment" and member.kind == "list":
-                shown["environmentNames"] = self._environment(inner, member, f"{pointer}/environment", container)
+                shown["environmentNames"] = self._environment(
+                    self._bounded(inner), member, f"{pointer}/environment", container
+                )
             elif isinstance(inner, str):
                 shown[key] = self._string(inner, member, f"{pointer}/{key}", container, name=name_text)
             else:
                 shown[key] = self.visit(inner, member, f"{pointer}/{key}", container)
         return shown
+
+    def _bounded(self, items: list[Any]) -> list[Any]:
+        return items[: self._bound(items)]
+
+    def _bound(self, items: Collection[Any]) -> int:
+        """How many of the items are looked at. The others are counted as left out, which denies the request."""
+        self.left_out += max(0, len(items) - _MAX_ITEMS)
+        return _MAX_ITEMS
 
     def _container(self, name: Any, pointer: str) -> str:
         if not isinstance(name, str):
@@ -153,12 +172,14 @@ class Walk:
             return []
         if not node.arguments:
             return [self.visit(inner, node.item, f"{pointer}/{index}", container) for index, inner in enumerate(value)]
-        name: str | None = None
-        shown = []
         for index, argument in enumerate(value):
-            shown.append(self._string(argument, node.item, f"{pointer}/{index}", container, name=name))
-            name = flag_name(argument)
-        return shown
+            self.leaves.append(Leaf(f"{pointer}/{index}", container, node.item.field, argument))
+        for named in named_arguments(value):
+            place, text = f"{pointer}/{named.index}", value[named.index][named.start :]
+            hint = "assignment" if named.certain else "prose"
+            self.leaves.append(Leaf(place, container, node.item.field, text, named.name, offset=named.start, hint=hint))
+        # How many there are is all that a rule may want to know, and an engine pays for each.
+        return [REDACTED] * min(len(value), _SHOWN_ARGUMENTS)
 
     def _map(self, value: JSONObject, node: Node, pointer: str, container: str | None) -> JSONObject:
         shown: JSONObject = {}
@@ -177,7 +198,7 @@ class Walk:
         if node.reference is not None:
             return self._reference(value, node.reference, pointer, container, name)
         if node.identifier is not None:
-            if self.disclosure.allows(value, node.identifier):
+            if self.disclosure.allows(value, node.identifier, hashes=node.identifier is IMAGE):
                 return value
             self._leaf(value, node.field, pointer, container, None)
             return self.aliases.alias(value)
@@ -187,9 +208,13 @@ class Walk:
     def _reference(self, value: str, kind: str, pointer: str, container: str | None, name: str | None) -> str:
         parsed = self._disclosed(_PARSERS[kind](value))
         shown = None if name is None else self._shown(name)
-        self.references.append(FoundReference(pointer, container, kind, shown, parsed))
+        if len(self.references) >= MAX_REFERENCES:
+            self.left_out += 1
+        else:
+            self.references.append(FoundReference(pointer, container, kind, shown, parsed))
         # Somebody may have pasted the secret itself, so the text is looked at like any other; its name is no sign here.
-        self.leaves.append(Leaf(pointer, container, kind, value, hint="reference"))
+        # A reference that does not parse may be anything, and is searched like any other text.
+        self.leaves.append(Leaf(pointer, container, kind, value, hint=None if parsed.problem else "reference"))
         return REDACTED
 
     def _disclosed(self, parsed: ParsedReference) -> ParsedReference:

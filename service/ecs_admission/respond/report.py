@@ -22,7 +22,7 @@ def verdict(response: JSONObject) -> str:
     """`allowed`, `denied`, `undecided` or `invalid`. What is none of the others is undecided, never allowed."""
     if response.get("allowed") is True:
         return "allowed"
-    status = response.get("status") or {}
+    status = _mapping(response.get("status"))
     if status.get("reason") == "NonCompliant":
         return "denied"
     code = status.get("code")
@@ -39,6 +39,9 @@ def exit_code(results: Sequence[Result]) -> int:
 def json_report(results: Sequence[Result]) -> str:
     """One object: the results and how many of each verdict there are."""
     verdicts = [verdict(result["response"]) for result in results]
+    results = [
+        {**result, "source": {**result["source"], "file": _text(result["source"]["file"])}} for result in results
+    ]
     summary = {name: verdicts.count(name) for name in ("allowed", "denied", "undecided", "invalid")}
     return orjson.dumps({"results": results, "summary": summary}, option=orjson.OPT_INDENT_2).decode()
 
@@ -50,16 +53,27 @@ def table_report(results: Sequence[Result]) -> str:
 
 def _block(result: Result) -> Iterator[str]:
     response = result["response"]
-    status = response.get("status") or {}
-    causes = (status.get("details") or {}).get("causes") or []
+    status = _mapping(response.get("status"))
+    causes = [cause for cause in _mapping(status.get("details")).get("causes") or [] if isinstance(cause, dict)]
     name = verdict(response)
     count = f" ({len(causes)} finding{'s' * (len(causes) != 1)})" if causes else ""
-    yield f"{result['source']['file']}: {name}{count}"
+    yield f"{_text(result['source']['file'])}: {name}{count}"
     if name in ("undecided", "invalid"):
         yield f"  {status.get('reason')}: {status.get('message')}"
     for cause in causes:
-        yield f"  {cause['severity']:<8}  {cause['reason']}  {cause['field'] or '/'}"
-        yield f"            {cause['message']}"
-        yield f"            Fix: {cause['remediation']}"
+        yield f"  {cause.get('severity', ''):<8}  {cause.get('reason')}  {cause.get('field') or '/'}"
+        yield f"            {cause.get('message')}"
+        if cause.get("remediation"):
+            yield f"            Fix: {cause['remediation']}"
     for warning in response.get("warnings") or []:
         yield f"  warning   {warning}"
+
+
+def _text(name: str) -> str:
+    """A file's name, which need not be UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A part of an answer, which a service may have sent in another shape."""
+    return value if isinstance(value, dict) else {}

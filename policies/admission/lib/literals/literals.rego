@@ -9,7 +9,6 @@ package admission.lib.literals
 # description: True where some signal of the literal is not explained by what its value is.
 leaks(literal) if {
 	some signal in literal.signals
-	not signal.rule in data.config.kinds.judged_elsewhere
 	not _explained(literal, signal)
 }
 
@@ -17,8 +16,10 @@ leaks(literal) if {
 # description: True where the literal is an ARN under the name of a secret, so that the application would get the ARN.
 misplaced(literal) if {
 	literal.kind == "arn"
+	literal.service in data.config.kinds.misplaced_services
 	some signal in literal.signals
 	signal.detector == "name"
+	signal.confidence == "high"
 }
 
 # METADATA
@@ -35,11 +36,18 @@ _explained(literal, signal) if {
 	literal.kind in data.config.kinds.harmless
 }
 
-# A secret's word elsewhere in the name weighs less: only a value that looks like a credential counts.
+# A name that only might be one of a secret weighs less: the value has to look like a credential.
 _explained(literal, signal) if {
 	signal.detector == "name"
-	signal.confidence != "high"
+	signal.confidence == "medium"
 	not literal.kind in data.config.kinds.credential_like
 }
 
+_explained(literal, signal) if {
+	signal.detector == "name"
+	signal.confidence == "low"
+	not literal.kind in data.config.kinds.generated
+}
+
+# What was not scanned is judged by a rule of its own.
 _explained(_, signal) if signal.detector == "unscanned"

@@ -1,20 +1,13 @@
-"""Our own forms of secrets: those that need no provider's catalogue. RE2, so that no value can slow them down."""
+"""Our own forms of secrets. RE2, so that no value can slow them down."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from ecs_admission.errors import PolicyError
 from ecs_admission.project.detectors.protocol import Batch, Signal
 from ecs_admission.project.patterns import PatternSet
-
-# Rule id, pattern, confidence. Every quantifier is bounded.
-_PATTERNS: tuple[tuple[str, str, str], ...] = (
-    ("aws-access-key-id", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", "high"),
-    ("private-key", r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY", "high"),
-    ("jwt", r"\beyJ[A-Za-z0-9_-]{8,1000}\.eyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,1000}", "high"),
-    ("authorization", r"(?i)\b(?:bearer|basic)[ \t]{1,4}[A-Za-z0-9._~+/-]{12,1000}={0,2}", "high"),
-    ("resolved-at-deploy", r"\{\{resolve:(?:secretsmanager|ssm-secure|ssm):", "high"),
-)
 
 
 class NativeDetector:
@@ -22,16 +15,29 @@ class NativeDetector:
 
     name = "native"
 
-    def __init__(self) -> None:
-        self._set = PatternSet([pattern for _, pattern, _ in _PATTERNS])
+    def __init__(self, tokens: Mapping[str, Sequence[str]]) -> None:
+        """`tokens` are the lists of `policies/config/tokens`. Raises `PolicyError` for a pattern that is not RE2."""
+        forms = [(rule, pattern) for rule, patterns in sorted(tokens.items()) for pattern in patterns]
+        self._rules = tuple(rule for rule, _ in forms)
+        self._set = PatternSet([pattern for _, pattern in forms])
 
     def scan(self, batch: Batch) -> Iterator[tuple[int, Signal]]:
         """See `Detector`."""
         for number, index in self._set.candidates(batch.values):
             if self._set.patterns[number].search(batch.leaves[index].value):
-                rule, _, confidence = _PATTERNS[number]
-                yield index, Signal(self.name, rule, confidence)
+                yield index, Signal(self.name, self._rules[number])
 
     def knows(self, text: str) -> bool:
         """See `Detector`."""
         return self._set.occurs(text)
+
+
+def read_tokens(config: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """The patterns of `policies/config/tokens`. Raises `PolicyError` where they are no lists of texts."""
+    tokens = config.get("tokens")
+    if not isinstance(tokens, dict) or not tokens:
+        raise PolicyError("config/tokens: expected lists of patterns by rule")
+    for rule, patterns in tokens.items():
+        if not isinstance(patterns, list) or not all(isinstance(pattern, str) and pattern for pattern in patterns):
+            raise PolicyError(f"config/tokens: {rule} must be a list of RE2 patterns")
+    return tokens
