@@ -18,11 +18,16 @@ from tests.detection.cases import (
     benign_cases,
 )
 
+
+def _pem(label: str, body: str) -> str:
+    return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
+
+
 _SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8"
 _DIGEST = "sha256:" + "4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a"
 _UUID = "0b9a1c2e-5f7d-4e3a-9b8c-1d2e3f4a5b6c"
-_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIBhTCCASugAwIBAgIQIRi6zePL6mKjOipn+dNuaTAKBggqhkjOPQQDAjASMRAw\n-----END CERTIFICATE-----\n"
-_PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9\n-----END PUBLIC KEY-----\n"
+_CERTIFICATE = _pem("CERTIFICATE", "MIIBhTCCASugAwIBAgIQIRi6zePL6mKjOipn+dNuaTAKBggqhkjOPQQDAjASMRAw")
+_PUBLIC_KEY = _pem("PUBLIC KEY", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9")
 _SSH_PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl deploy@example.com"
 
 
@@ -543,6 +548,7 @@ _OTHERS: Sequence[tuple[str, str, str, Value]] = (
     ("container field", "user", "", "1000:1000"),
     ("container field", "user", "", "app"),
     ("container field", "workingDirectory", "", "/srv/secrets-service"),
+    ("container field", "volumesFrom", "", "auth-config"),
     ("container field", "links", "", "redis:cache"),
     ("container field", "dnsSearchDomain", "", "auth.internal.example.com"),
     ("container field", "extraHost", "", "auth.example.com"),
@@ -564,6 +570,7 @@ _OTHERS: Sequence[tuple[str, str, str, Value]] = (
     ("task field", "family", "", "prod-auth-token-service"),
     ("task field", "volumeName", "", "secrets-vol"),
     ("task field", "volumeDriver", "", "rexray/ebs"),
+    ("task field", "volumeHostPath", "", "/mnt/orders/cache"),
     ("task field", "volumeDriverOpt", "type", "nfs"),
     ("task field", "volumeDriverOpt", "o", "addr=10.0.0.9,rw,nfsvers=4.1"),
     ("task field", "volumeDriverOpt", "o", "username=svc,credentials=/etc/cifs/credentials,vers=3.0"),

@@ -6,9 +6,11 @@ but for the value given to it.
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from os.path import commonprefix
+from dataclasses import dataclass
+from itertools import takewhile
 from random import Random
 from typing import Any
 
@@ -23,6 +25,9 @@ REGION = "eu-west-1"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/orders:1.4.2"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 SECRET_ARN = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
+_SHOWN = 90
+_WORD_AT_END = re.compile(r"[A-Za-z0-9+!]+$")
+_WORD_AT_START = re.compile(r"^[A-Za-z0-9+!=]+")
 PARAMETER_ARN = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter"
 
 
@@ -39,7 +44,7 @@ class Case:
     kind: str
     field: str
     name: str
-    document: JSON = field(repr=False)
+    document: JSON = dataclasses.field(repr=False)
     pointers: tuple[str, ...] = ()
     operation: str = REGISTER
 
@@ -73,11 +78,18 @@ def secret_cases(rows: Sequence[Row], seed: int) -> list[Case]:
 
 
 def _shape(value: Value, other: Value) -> str:
-    """What two draws of a value have in common: the text of this repository around the secret."""
+    """What two draws of a value begin and end with alike, cut at the nearest mark: it says nothing of the secret."""
     first, second = (text if isinstance(text, str) else " ".join(text) for text in (value, other))
-    before = len(commonprefix([first, second]))
-    after = len(commonprefix([first[before:][::-1], second[before:][::-1]]))
-    return f"{first[:before]}...{first[len(first) - after :]}"[:90].replace("\n", " ")
+    before = _alike(first, second)
+    after = _alike(first[before:][::-1], second[before:][::-1])
+    head = _WORD_AT_END.sub("", first[:before])
+    tail = _WORD_AT_START.sub("", first[len(first) - after :])
+    return f"{head}...{tail}"[:_SHOWN].replace("\n", " ")
+
+
+def _alike(first: str, second: str) -> int:
+    """How many characters two texts begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def benign_cases(rows: Sequence[tuple[str, str, str, Value]]) -> list[Case]:
@@ -86,7 +98,7 @@ def benign_cases(rows: Sequence[tuple[str, str, str, Value]]) -> list[Case]:
     for kind, where, name, value in rows:
         built = build(where, name, value)
         shown = name or (value if isinstance(value, str) else " ".join(value))
-        cases.append(Case(kind, where, shown[:90], built.document, (), built.operation))
+        cases.append(Case(kind, where, shown[:_SHOWN], built.document, (), built.operation))
     return cases
 
 

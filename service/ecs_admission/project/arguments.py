@@ -80,6 +80,13 @@ _PRINTERS = frozenset({"echo", "printf"})
 _UNKNOWN_PROGRAM_FLAGS = frozenset({"-p", "-pw", "--pw"})
 
 
+# `--user name:x` of any program: a password where it looks like one, since `--user 1000:1000` is none.
+_LOGIN_FLAGS = frozenset(
+    {"-u", "--user", "--auth", "--login", "--creds", "--credentials", "--basic-auth", "--proxy-user", "--http-user"}
+)
+_LOGIN = re.compile(r"[A-Za-z][\w.@-]{0,80}:(?=\S{3})")
+
+
 @dataclass(frozen=True, slots=True)
 class NamedArgument:
     """The value that begins at character `start` of argument `index` goes by `name`."""
@@ -120,6 +127,8 @@ def _next(program: str | None, flag: str, index: int, value: str) -> Iterator[Na
         yield NamedArgument(index, value.index(":") + 1, "password")
     elif program is not None and flag in _NEXT.get(program, ()):
         yield NamedArgument(index, 0, "password")
+    elif flag in _LOGIN_FLAGS and (login := _LOGIN.match(value)):
+        yield NamedArgument(index, login.end(), "password", certain=False)
     elif flag in _UNKNOWN_PROGRAM_FLAGS and (program is None or program not in _NEXT) and not value.startswith("-"):
         yield NamedArgument(index, 0, "password", certain=False)
     elif _LONG_FLAG.fullmatch(flag) and not value.startswith("--"):

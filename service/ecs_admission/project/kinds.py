@@ -9,10 +9,14 @@ from typing import Any
 from ecs_admission.project.patterns import compile_pattern
 
 _LONGEST_CLASSIFIED = 4096
+_PASSPHRASE_CHARS = 16
+_PIECE_CHARS = 3
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 # Kinds by form, first match counts. Placeholders and settings are data, see `KindModel`.
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("template", re.compile(r"(?:\$\{[^{}]{1,200}\}|\$?\$[A-Za-z_]\w{0,100}|`[^`]{1,400}`|<\+[^<>]{1,200}>)")),
+    ("template", re.compile(r"\$\{[^{}]{1,200}\}|\$?\$(?:[A-Z_][A-Z0-9_]{0,100}|[a-z_]{2,60})")),
+    ("template", re.compile(r"`[^`]{1,400}`|<\+[^<>]{1,200}>")),
     ("template", re.compile(r"\$\((?:[A-Za-z_./][\w./-]{0,100} .{0,400}|[A-Z_][A-Z0-9_]{0,100}\))")),
     ("template", re.compile(r"\{\{.{1,400}\}\}|\$\{\{.{1,400}\}\}")),
     ("arn", re.compile(r"arn:aws[a-z-]{0,20}(?::[a-z0-9-]{0,40}){2}:[0-9]{0,12}:[A-Za-z0-9_./:*+=,@?-]{1,2048}")),
@@ -30,11 +34,17 @@ _RELATIVE = re.compile(r"[A-Za-z][\w.-]{0,80}(?:/[A-Za-z0-9_.{}-]{1,80}){1,12}/?
 _FILE = re.compile(
     r"[\w.-]{1,80}\.(?:json|ya?ml|pem|key|crt|cer|p12|pfx|jks|txt|conf|cfg|ini|env|properties|keytab|pub|xml|toml|asc|gpg)"
 )
+_IMAGE = re.compile(
+    r"[a-z0-9][a-z0-9.-]{0,80}(?:/[a-z0-9._-]{1,80}){1,6}(?::[A-Za-z0-9._-]{1,80})?(?:@sha256:[0-9a-f]{64})?"
+)
 _CLASS = re.compile(r"[a-z][a-z0-9_]{0,40}(?:\.[a-z0-9_]{1,40}){1,10}(?:[.$][A-Z]\w{1,80})?")
 _LIST = re.compile(r"[\w.:/*-]{1,60}(?:[,;| ] ?[\w.:/*-]{1,60}){1,40}")
 _SLUG = re.compile(r"[A-Za-z]{1,24}[0-9]{0,3}(?:[ _.:+-][A-Za-z]{1,24}[0-9]{0,3}|[ _.:+-][0-9]{1,4}){0,12}")
 _TOKEN = re.compile(r"[\x21-\x7e]{6,4096}")
-_RUN = re.compile(r"[A-Za-z0-9+/_=-]{16,}")
+_RUN = re.compile(r"[A-Za-z0-9+/_=-]{12,}")
+_LONG_RUN = 16
+_LONG_SHARE, _SHORT_SHARE = 0.22, 0.3
+_FEW_CHANGES = 4
 _CLASSES = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"), re.compile(r"[^A-Za-z0-9]"))
 _CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[a-z][A-Z0-9])")
 
@@ -71,10 +81,13 @@ def _location(text: str) -> str | None:
     """`url` or `path`, where the value says where something is."""
     if _SCHEME.match(text) and _URL.fullmatch(text):
         return "url"
-    if _FILE.fullmatch(text):
+    if _FILE.fullmatch(text) or _IMAGE.fullmatch(text):
         return "path"
-    is_path = _PATH.fullmatch(text) or _RELATIVE.fullmatch(text)
-    return "path" if is_path and all(_is_plain(part) for part in re.split(r"[/\\]", text)) else None
+    if not (_PATH.fullmatch(text) or _RELATIVE.fullmatch(text)):
+        return None
+    parts = [part for part in re.split(r"[/\\]", text) if part]
+    alone = len(parts) == 1 and any(c.isdigit() for c in text) and "." not in text
+    return "path" if not alone and all(_is_plain(part) for part in parts) else None
 
 
 def _wording(text: str) -> str:
@@ -86,7 +99,10 @@ def _wording(text: str) -> str:
     if _CLASS.fullmatch(text):
         return "class"
     if text.isalpha():
-        return "word"
+        # Words run together make a passphrase; a long word of a setting has its parts set apart.
+        pieces = _PIECES.findall(text)
+        is_jumble = len(pieces) >= _FEW_CHANGES and len(text) < _PIECE_CHARS * len(pieces)
+        return "opaque" if len(text) >= _PASSPHRASE_CHARS or is_jumble else "word"
     if _SLUG.fullmatch(text):
         return "slug" if not text.isalnum() else "mixed"
     if _LIST.fullmatch(text) and all(_SLUG.fullmatch(part) for part in re.split(r"[,;|]", text)):
@@ -98,7 +114,8 @@ def _looks_generated(text: str) -> bool:
     """A long run that changes between capitals, small letters and digits as words do not, or long hexadecimal."""
     for run in _RUN.findall(text):
         changes = len(_CHANGE.findall(run))
-        if changes > len(run) * 0.22 and changes >= 4:
+        share = _LONG_SHARE if len(run) >= _LONG_RUN else _SHORT_SHARE
+        if changes > len(run) * share and changes >= _FEW_CHANGES:
             return True
     return False
 

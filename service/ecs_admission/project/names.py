@@ -6,6 +6,7 @@ Names repeat from request to request, so what was found out about one is remembe
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,19 @@ _LISTS = (
     "secret", "weak", "faint", "glued", "always", "trailing", "harmless_endings", "harmless_beginnings",
     "placeholders", "settings",
 )  # fmt: skip
+
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+"""Characters that take no room: they could split a word that a person still reads."""
+_LOOK_ALIKES = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u043a\u043d\u0442\u0432\u043c"
+    "\u0410\u0415\u041e\u0420\u0421\u0423\u0425\u0406\u0405\u0408\u041a\u041d\u0422\u0412\u041c"
+    "\u03b1\u03b5\u03bf\u03c1\u03ba\u03bd\u03c4\u0391\u0395\u039f\u03a1\u039a\u039d\u03a4\u0399\u0131\u0501",
+    "aeopcyxisjkhtbmAEOPCYXISJKHTBMaeopkvtAEOPKNTIid",
+)
+"""Cyrillic and Greek letters that look like Latin ones."""
 
 Phrase = tuple[str, ...]
 
@@ -50,8 +64,11 @@ class NameModel:
         self._glued = tuple(sorted(_texts(words, "glued"), key=len, reverse=True))
 
     def classify(self, name: str) -> NameVerdict:
-        """Judge a name. Longer names than 256 characters are judged by their last 256."""
+        """Judge a name. One of more than 256 characters is judged by whether a secret's word is at either end of it."""
         words = split_words(name[-MAX_NAME_CHARS:])
+        if len(name) > MAX_NAME_CHARS:
+            inside = _inside(words, self._secret) or _inside(split_words(name[:MAX_NAME_CHARS]), self._secret)
+            return NameVerdict(words, " ".join(inside), "high") if inside else NameVerdict(words)
         always = _inside(words, self._always)
         if always:
             return NameVerdict(words, " ".join(always), "high")
@@ -88,7 +105,15 @@ class NameModel:
 
     def _glued_end(self, words: Phrase) -> Phrase:
         last = words[-1]
-        return next(((end,) for end in self._glued if last.endswith(end) and last != end), ())
+        return next(((end,) for end in self._glued if last.endswith(end)), ())
+
+
+def plain_text(text: str) -> str:
+    """A text as a person reads it: without invisible characters and accents, look-alike letters in ASCII."""
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text.translate(_LOOK_ALIKES))
+    return _INVISIBLE.sub("", "".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
 def split_words(name: str) -> Phrase:

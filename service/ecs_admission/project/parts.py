@@ -17,7 +17,7 @@ import orjson
 
 from ecs_admission.project.arguments import named_arguments
 from ecs_admission.project.detectors.protocol import Batch, Leaf
-from ecs_admission.project.names import NameVerdict
+from ecs_admission.project.names import NameVerdict, plain_text
 from ecs_admission.project.patterns import PatternSet
 from ecs_admission.project.structured import named_values
 
@@ -32,14 +32,15 @@ _NAME_CHARS = 80
 # match, since a pattern that also matched the beginning would be many times slower.
 _VALUE = (
     r"(?:''|\"\")?(\$\{[^}\n]*\}|\$\([^)\n]*\)|`[^`\n]*`|\\*\"[^\"\n]*|\\*'[^'\n]*"
-    r"|[^\s\"'&;,|<>)\]}=][^\s\"'&;,|)\]}]*)"
+    r"|[&<>|)]?[^\s\"'&;,|<>)\]}=][^\s\"'&;,|)\]}]*)"
 )
 _ASSIGNMENT = r"(?i)(?:%s)[a-z0-9_.-]*(\\*[\"']?\]?)[ \t]*(:=|=>|==?|:)[ \t]*" + _VALUE
 _SPACED = (
     r"(?i)(?:^|[\s;\"'])(?:requirepass|masterauth|password|passwd|identified by|secret|token)[ \t]+(['\"]?[^\s;]+)"
 )
+_SQL = r"(?i)\b(?:identified\s+by|password)\s+'([^']+)'"
 _USERINFO = r"(?i)[a-z][a-z0-9+.-]*://[^\s/:@\"']*:([^\s@\"']+)@"
-_BARE_USERINFO = r"(?i)https?://([a-z0-9_-]{20,})@"
+_BARE_USERINFO = r"(?i)https?://([a-z0-9_-]{10,})@([a-z0-9.-]*)"
 _LOGIN = r"(?:^|[\s\"'=,])[A-Za-z][\w.-]*:([^@/\s:\"']{3,})@(?:tcp|unix)?\(?[A-Za-z0-9]"
 _ORACLE = r"(?i)thin:[a-z]\w*/([^@/\s\"']+)@"
 _PGPASS = r"(?m)^[\w.*-]+:(?:\d+|\*):[^:\s]+:[^:\s]+:(\S+)$"
@@ -73,8 +74,9 @@ class PartFinder:
             (_JSON, self._json),
             (_ASSIGNMENT % alternatives, self._assignments),
             (_WORDS, self._words),
+            (_SQL, _reads("password")),
             (_USERINFO, _reads("password")),
-            (_BARE_USERINFO, _reads("password", hint="prose")),
+            (_BARE_USERINFO, _bare_userinfo),
             (_LOGIN, _reads("password", hint="prose")),
             (_ORACLE, _reads("password")),
             (_PGPASS, _reads("password")),
@@ -92,6 +94,11 @@ class PartFinder:
         """The parts of all leaves, and the numbers of the leaves that have more than were looked at."""
         parts: list[Leaf] = []
         cut: set[int] = set()
+        if not batch.values.is_ascii:
+            parts.extend(_readable(leaf) for leaf in batch.leaves if not leaf.value.isascii())
+            for part in tuple(parts):
+                for number in self._set.occurring(part.value):
+                    self._collect(part, number, parts, depth=1)
         for number, index in self._set.candidates(batch.values):
             leaf = batch.leaves[index]
             if leaf.hint == "reference":  # its grammar is its own: in an ARN, `secret:NAME` is no assignment
@@ -147,10 +154,15 @@ class PartFinder:
 
     def _json(self, leaf: Leaf, _: re.Pattern[Any]) -> Iterator[Leaf]:
         document = _load_json(leaf.value)
-        for name, value in named_values(document) if document is not None else ():
-            yield _part(leaf, value, name or leaf.name, 0, "assignment")
+        for name, value in named_values(document, leaf.name or "") if document is not None else ():
+            yield _part(leaf, value, name or None, 0, "assignment")
             if " " in value or "=" in value or value.startswith(("{", "[")):
                 yield _part(leaf, value, None, 0, "text")
+
+
+def _readable(leaf: Leaf) -> Leaf:
+    """The text as a person reads it, without invisible and look-alike characters."""
+    return _part(leaf, plain_text(leaf.value), None, 0, "decoded")
 
 
 def _reads(name: str, *, hint: str = "assignment") -> Reader:
@@ -161,6 +173,13 @@ def _reads(name: str, *, hint: str = "assignment") -> Reader:
             yield _part(leaf, match.group(1).strip("\"'"), name, match.start(1), hint)
 
     return read
+
+
+def _bare_userinfo(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
+    """`https://TOKEN@host`. The key in a Sentry DSN is public, as Sentry says of it."""
+    for match in pattern.finditer(leaf.value):
+        if "sentry" not in match.group(2):
+            yield _part(leaf, match.group(1), "password", match.start(1), "prose")
 
 
 def _pairs(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
@@ -215,9 +234,8 @@ def _whole_name(text: str, start: int, end: int) -> tuple[int, str | None]:
     before = _BEFORE.search(text[max(0, start - _NAME_CHARS) : start])
     begin = start - len(before.group()) if before else start
     name = text[begin:end].lstrip("-.")
-    opened = (
-        begin == 0 or text[begin - 1] in _OPENERS or (text[begin - 1] == "/" and text[begin - 2 : begin - 1] in " ")
-    )
+    last, before_last = text[begin - 1 : begin], text[max(0, begin - 2) : begin - 1]
+    opened = not last or last in _OPENERS or (last == "/" and before_last in " ") or (last == ":" and name[:1] == "_")
     return begin, name if opened and _NAME.fullmatch(name) else None
 
 

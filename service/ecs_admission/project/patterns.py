@@ -28,13 +28,13 @@ class JoinedText:
         self._texts = texts
         self._separator = separator
         joined = separator.join(texts)
-        self._is_ascii = joined.isascii()
+        self.is_ascii = joined.isascii()
         self.content = joined.encode("utf-8", "replace")
 
     @cached_property
     def _starts(self) -> Sequence[int]:
         gap = len(self._separator)
-        if self._is_ascii:
+        if self.is_ascii:
             lengths = [len(text) for text in self._texts]
         else:
             lengths = [len(text.encode("utf-8", "replace")) for text in self._texts]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,24 +14,12 @@ from ecs_admission.project.disclosure import Disclosure, looks_random
 from ecs_admission.project.fields import Node
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.project.kinds import KindModel, length_bucket
-from ecs_admission.project.names import MAX_NAME_CHARS, NameModel, NameVerdict
+from ecs_admission.project.names import MAX_NAME_CHARS, NameModel, NameVerdict, plain_text
 from ecs_admission.project.parts import PartFinder
 from ecs_admission.project.walk import FoundReference, Walk
 
 MAX_SIGNALLED_LITERALS = 200
 _REMEMBERED_NAMES = 50_000
-_INVISIBLE = re.compile(
-    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
-)
-"""Characters that take no room: they could split a word that a person still reads."""
-_LOOK_ALIKES = str.maketrans(
-    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u043a\u043d\u0442\u0432\u043c"
-    "\u0410\u0415\u041e\u0420\u0421\u0423\u0425\u0406\u0405\u0408\u041a\u041d\u0422\u0412\u041c"
-    "\u03b1\u03b5\u03bf\u03c1\u03ba\u03bd\u03c4\u0391\u0395\u039f\u03a1\u039a\u039d\u03a4\u0399\u0131\u0501",
-    "aeopcyxisjkhtbmAEOPCYXISJKHTBMaeopkvtAEOPKNTIid",
-)
-"""Cyrillic and Greek letters that look like Latin ones."""
 _NO_SIGN = NameVerdict(())
 _ARN_SERVICES = frozenset({"secretsmanager", "ssm", "kms", "s3", "iam", "sns", "sqs", "dynamodb", "rds", "ecs"})
 _NOTHING = frozenset({"empty", "placeholder", "template", "boolean"})
@@ -128,7 +114,7 @@ class Projector:
     def _classify(self, name: str) -> NameVerdict:
         verdict = self._verdicts.get(name)
         if verdict is None:
-            verdict = self._names.classify(plain_name(name))
+            verdict = self._names.classify(plain_text(name))
             if len(name) <= MAX_NAME_CHARS:
                 if len(self._verdicts) >= _REMEMBERED_NAMES:
                     self._verdicts.clear()
@@ -152,14 +138,6 @@ class Projector:
             "fingerprint": self._key.fingerprint(leaf.value),
             "signals": [{"detector": s.detector, "rule": s.rule, "confidence": s.confidence} for s in signals],
         }
-
-
-def plain_name(name: str) -> str:
-    """A name as a person reads it: without invisible characters and accents, look-alike letters in ASCII."""
-    if name.isascii():
-        return name
-    decomposed = unicodedata.normalize("NFKD", name.translate(_LOOK_ALIKES))
-    return _INVISIBLE.sub("", "".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
 def _name_signal(leaf: Leaf, verdict: NameVerdict) -> Signal:

@@ -10,12 +10,12 @@ _MAX_NAME_CHARS = 256
 _MAX_PAIRS = 5000
 
 
-def named_values(document: Any) -> Iterator[tuple[str, str]]:
+def named_values(document: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Pairs of name and value for every string and number below a JSON document, at most 5,000 of them.
 
-    A value goes by the name beside it, and by its key behind the keys above it, joined with dots.
+    `name` is that of the document. A value goes by the name beside it, and by its key behind those above it.
     """
-    stack: list[tuple[str, Any]] = [("", document)]
+    stack: list[tuple[str, Any]] = [(name, document)]
     count = 0
     while stack and count < _MAX_PAIRS:
         name, value = stack.pop()

@@ -10,7 +10,7 @@ from typing import Any
 from ecs_admission.model import REDACTED, JSONObject
 from ecs_admission.project.arguments import named_arguments
 from ecs_admission.project.detectors.protocol import Leaf
-from ecs_admission.project.disclosure import Aliases, Disclosure
+from ecs_admission.project.disclosure import Aliases, Disclosure, looks_random
 from ecs_admission.project.fields import IMAGE, NAME, Node
 from ecs_admission.project.references import (
     ParsedReference,
@@ -108,8 +108,7 @@ class Walk:
         for index, (key, inner) in enumerate(value.items()):
             member = node.members.get(key)
             if member is None:
-                self.unknown(inner, "unknown", f"{pointer}/<{index}>", container, key)
-                self.leaves.append(Leaf(f"{pointer}/<{index}>", container, "unknown", key))
+                self._stray(key, inner, f"{pointer}/<{index}>", container, name_text)
             elif key == "environment" and member.kind == "list":
                 shown["environmentNames"] = self._environment(
                     self._bounded(inner), member, f"{pointer}/environment", container
@@ -143,6 +142,8 @@ class Walk:
             get = variable.get
             name, value = get("name"), get("value")
             known = (name is not None) + (value is not None)
+            if name is None:
+                name = name_beside(variable)
             shown = None
             if name is not None:
                 known_name = known_names.get(name)
@@ -163,9 +164,14 @@ class Walk:
             if member is not None and isinstance(inner, str):
                 self._string(inner, member, f"{pointer}/{key}", container, name=name)
             else:
-                place = f"{pointer}/<{index}>"
-                self.leaves.append(Leaf(place, container, "unknown", key))
-                self.unknown(inner, "unknown", place, container, key)
+                self._stray(key, inner, f"{pointer}/<{index}>", container, name)
+
+    def _stray(self, key: str, value: Any, pointer: str, container: str | None, beside: str | None) -> None:
+        """A member that AWS does not know. It may hold what the member beside it names: `{"name": "A", "val": "x"}`."""
+        self.leaves.append(Leaf(pointer, container, "unknown", key))
+        self.unknown(value, "unknown", pointer, container, key)
+        if isinstance(beside, str):
+            self.unknown(value, "unknown", pointer, container, beside)
 
     def _list(self, value: list[Any], node: Node, pointer: str, container: str | None) -> list[Any]:
         if node.item is None:
@@ -214,7 +220,19 @@ class Walk:
             self.references.append(FoundReference(pointer, container, kind, shown, parsed))
         # Somebody may have pasted the secret itself, so the text is looked at like any other; its name is no sign here.
         # A reference that does not parse may be anything, and is searched like any other text.
-        self.leaves.append(Leaf(pointer, container, kind, value, hint=None if parsed.problem else "reference"))
+        # So may be a bare name that no person would give: the secret itself, pasted.
+        is_pasted = not value.startswith("arn:") and looks_random(value)
+        self.leaves.append(
+            Leaf(
+                pointer,
+                container,
+                kind,
+                value,
+                (name or kind) if is_pasted else None,
+                shown if is_pasted else None,
+                hint=None if parsed.problem or is_pasted else "reference",
+            )
+        )
         return REDACTED
 
     def _disclosed(self, parsed: ParsedReference) -> ParsedReference:

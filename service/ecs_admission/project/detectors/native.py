@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ecs_admission.errors import PolicyError
-from ecs_admission.project.detectors.protocol import Batch, Signal
+from ecs_admission.project.detectors.protocol import Batch, Leaf, Signal
 from ecs_admission.project.patterns import PatternSet
+
+_CHECKED = "aws-secret-access-key"
+"""The rule whose pattern alone says too little."""
 
 
 class NativeDetector:
@@ -24,12 +27,18 @@ class NativeDetector:
     def scan(self, batch: Batch) -> Iterator[tuple[int, Signal]]:
         """See `Detector`."""
         for number, index in self._set.candidates(batch.values):
-            if self._set.patterns[number].search(batch.leaves[index].value):
+            match = self._set.patterns[number].search(batch.leaves[index].value)
+            if match and (self._rules[number] != _CHECKED or _is_mixed(match.group())):
                 yield index, Signal(self.name, self._rules[number])
 
     def knows(self, text: str) -> bool:
         """See `Detector`."""
-        return self._set.occurs(text)
+        return any(True for _ in self.scan(Batch([Leaf("", None, "", text)])))
+
+
+def _is_mixed(text: str) -> bool:
+    """An AWS secret access key has capitals, small letters and digits in no order; a hash or a path does not."""
+    return all(any(test(c) for c in text) for test in (str.isupper, str.islower, str.isdigit)) and "//" not in text
 
 
 def read_tokens(config: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
