@@ -276,10 +276,11 @@ def test_a_finding_reported_twice_counts_once() -> None:
         ("/containerDefinitions/0/environment/1/value", "/taskDefinition/containerDefinitions/0/environment/1/value"),
         ("/containerDefinitions", "/taskDefinition/containerDefinitions"),
         ("/tags/0/value", "/tags/0/value"),
+        ("/executionRoleArn", "/taskDefinition/executionRoleArn"),
     ],
 )
 def test_pointers_lead_into_the_document_as_it_was_wrapped(pointer: str, submitted: str) -> None:
-    moved = {"containerDefinitions": "/taskDefinition/containerDefinitions", "family": "/taskDefinition/family"}
+    moved = {name: f"/taskDefinition/{name}" for name in ("containerDefinitions", "family")} | {"tags": "/tags"}
     assert submitted_pointer(pointer, request(canonical=CanonicalObject({}, (), moved))) == submitted
 
 

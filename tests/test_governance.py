@@ -123,7 +123,8 @@ def test_the_data_that_ships_denies_leaks_in_every_environment(pack: Pack) -> No
             for value in (None, "never", "2026-02-30", "31.03.2026", "2026-03-31T00:00:00Z", 20260331000)
         ),
         (changed("exceptions", "items", to=[EXCEPTION, EXCEPTION]), "exceptions: two items have the same id"),
-        ({}, "config/profiles: expected a mapping"),
+        ({}, "config: expected a mapping"),
+        ({"config": {}}, "config/profiles: expected a mapping"),
     ],
 )  # fmt: skip
 def test_wrong_data_is_refused_by_name(data: dict[str, Any], message: str) -> None:
@@ -187,16 +188,30 @@ def test_actions_are_the_environments_then_the_profiles_then_the_rules(
     [
         ("111122223333", None, "prod"),
         ("111122223333", "prod", "prod"),
-        ("999999999999", "dev", "dev"),
+        ("999999999999", "dev", None),
         ("999999999999", None, None),
-        (None, "dev", "dev"),
+        (None, "dev", None),
         (None, None, None),
     ],
 )
-def test_a_listed_account_settles_the_environment(
+def test_once_accounts_are_listed_only_they_settle_the_environment(
     governance: Governance, account: str | None, claimed: str | None, settled: str | None
 ) -> None:
     assert governance.settle_environment(account, claimed) == settled
+
+
+@pytest.mark.parametrize("account", ["111122223333", None])
+@pytest.mark.parametrize("claimed", ["dev", "other", None])
+def test_a_claim_settles_the_environment_while_no_account_is_listed(account: str | None, claimed: str | None) -> None:
+    governance = read_governance(changed("config", "accounts", to={}), CATALOGUE)
+    assert governance.settle_environment(account, claimed) == claimed
+
+
+@pytest.mark.parametrize("account", ["999999999999", None])
+def test_an_account_that_is_not_listed_is_judged_by_the_strictest(governance: Governance, account: str | None) -> None:
+    rule = CATALOGUE["a/one"]
+    assert governance.action(rule, "dev") is Action.DRYRUN
+    assert governance.action(rule, governance.settle_environment(account, "dev")) is Action.DENY
 
 
 @pytest.mark.parametrize("claimed", ["dev", "other", "PROD"])

@@ -31,6 +31,7 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
 SIDEWAYS = {
     ("cli.serve", "server"): "the command runs the server",
     ("server", "wsgi"): "gunicorn loads the application in each worker, and closes it there",
+    ("wsgi", "gunicorn_worker"): "the application is told which errors the worker raises for a broken body",
     ("review", "revision"): "a review is made by one revision",
     ("project.fields", "adapt.shapes"): "the tables of locations are compiled against the shapes that adapt reads with",
     ("remediate", "catalogue"): "the words of a finding are the catalogue's",

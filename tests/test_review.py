@@ -198,14 +198,14 @@ def breaking(monkeypatch: pytest.MonkeyPatch, step: str, error: Exception, revis
         monkeypatch.setattr("ecs_admission.review.decide", fail)
     elif step == "project":
         monkeypatch.setattr(revision.projector, "project", fail)
-    elif step == "knows":
-        monkeypatch.setattr(revision.projector, "knows", fail)
+    elif step == "suspects":
+        monkeypatch.setattr(revision.projector, "suspects", fail)
     else:
         monkeypatch.setattr(f"ecs_admission.review.{step}", fail)
     return Bench(revision), CLEAN
 
 
-@pytest.mark.parametrize("step", ["adapt", "knows", "project", "enrich", "assemble", "evaluate", "decide"])
+@pytest.mark.parametrize("step", ["adapt", "suspects", "project", "enrich", "assemble", "evaluate", "decide"])
 @pytest.mark.parametrize("error", SURPRISES, ids=lambda error: type(error).__name__)
 def test_any_surprise_at_any_step_is_no_allow_and_recorded(
     monkeypatch: pytest.MonkeyPatch, revision: Revision, step: str, error: Exception

@@ -68,6 +68,11 @@ class TestBytes:
         assert read_document(codecs.BOM_UTF8 + b'{"family": "web"}') == {"family": "web"}
         assert read_document(codecs.BOM_UTF8 + b"family: web") == {"family": "web"}
 
+    @pytest.mark.parametrize("text", [b'{"family": "web"}', b"family: web", b""])
+    def test_only_one_byte_order_mark_is(self, text: bytes) -> None:
+        with pytest.raises(InputError):
+            read_document(codecs.BOM_UTF8 * 2 + text)
+
     @pytest.mark.parametrize("data", [b"", b" \r\n\t ", codecs.BOM_UTF8, b"# only a comment\n"])
     def test_nothing_is_refused_as_empty(self, data: bytes) -> None:
         assert code(data) == ("empty", 400)

@@ -48,8 +48,10 @@ class FakeEngine:
         self.probe()
         self.asked.append(policy_input)
         document = _parse(policy_input.body)
-        if not isinstance(document, dict) or not isinstance(document.get("request"), dict):
+        if not isinstance(document, dict) or not all(isinstance(document.get(x), dict) for x in ("request", "counts")):
             raise CannotDecideError("the fake engine was given no PolicyInput")
+        if not isinstance(document["counts"].get("literals"), int):
+            raise CannotDecideError("the fake engine was not told how many literals were looked at")
         decision_id = document["request"].get("uid")
         if not isinstance(decision_id, str) or not decision_id:
             raise CannotDecideError("the fake engine was given no decision id")

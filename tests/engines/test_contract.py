@@ -85,6 +85,8 @@ MALFORMED = {
     "an empty decision id": b'{"request": {"uid": ""}}',
     "a decision id that is a number": b'{"request": {"uid": 5}}',
     "no decision id": b'{"request": {"uid": null}}',
+    "no counts": b'{"request": {"uid": "x"}}',
+    "no count of literals": b'{"request": {"uid": "x"}, "counts": {}}',
     "too deep": b"[" * 100_000,
 }
 """Bodies that are no PolicyInput. What follows the first JSON value of a body is not looked at by OPA's WebAssembly;
@@ -108,7 +110,7 @@ def policy_input(*, pointers: Iterable[str] = (), **request: object) -> PolicyIn
         "object": {},
         "literals": literals,
         "references": [],
-        "counts": {"left_out": 0},
+        "counts": {"literals": len(literals), "left_out": 0},
     }
     return PolicyInput(decision_id=decision_id, body=orjson.dumps(document), places={})
 

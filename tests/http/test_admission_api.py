@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ecs_admission.adapt.bounds import MAX_BYTES
-from ecs_admission.adapt.context import GRAMMARS
+from ecs_admission.adapt.context import FREE, GRAMMARS
 from ecs_admission.adapt.operations import OPERATIONS
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.engines.embedded import EmbeddedEngine
@@ -248,8 +248,8 @@ class TestBodies:
 
     @pytest.mark.parametrize("path", [OPERATION, REVIEWS])
     def test_more_than_a_mebibyte_is_refused(self, client: FlaskClient, path: str) -> None:
-        document = problem(client.post(path, data=b"x" * (MAX_BYTES + 1)), 413)
-        assert document["reason"] == "InvalidRequest"
+        document = invalid(client.post(path, data=b"x" * (MAX_BYTES + 1)), 413, "too-large")
+        assert [newest(client)["id"], newest(client)["outcome"]] == [document["decisionId"], "invalid"]
 
     def test_a_mebibyte_is_read(self, client: FlaskClient) -> None:
         body = json.dumps(COMPLIANT)
@@ -333,12 +333,18 @@ class TestContext:
         answer = client.post(f"{REVIEWS}?environment=prod", json=review(COMPLIANT))
         invalid(answer, 400, "unexpected-parameter")
 
-    @pytest.mark.parametrize("name", ["cluster", "service", "actor", "repository", "commit", "run", "ticket"])
+    @pytest.mark.parametrize("name", ["environment", *FREE])
     def test_a_parameter_that_is_a_secret_is_refused_and_kept_nowhere(self, client: FlaskClient, name: str) -> None:
         token = github_token()
         answer = client.post(OPERATION, json=COMPLIANT, query_string={name: token})
         assert name in invalid(answer, 400, "suspicious-parameter")["title"]
         assert token not in answer.get_data(as_text=True) + json.dumps(newest(client))
+
+    def test_an_environment_that_looks_random_is_refused_and_kept_nowhere(self, client: FlaskClient) -> None:
+        word = "aB3dE6fG9hJ2kL5mN8pQ"
+        answer = client.post(OPERATION, json=COMPLIANT, query_string={"environment": word})
+        assert "environment" in invalid(answer, 400, "suspicious-parameter")["title"]
+        assert word not in answer.get_data(as_text=True) + json.dumps(newest(client))
 
     @pytest.mark.parametrize("query", ["", "?environment=nowhere"])
     def test_a_missing_or_unknown_environment_is_judged_by_the_strictest(
@@ -395,9 +401,28 @@ class TestAccounts:
     def test_an_agreeing_claim_is_taken(self, client: FlaskClient) -> None:
         assert client.post(f"{OPERATION}?account=111122223333&environment=prod", json=COMPLIANT).status_code == 200
 
-    def test_an_account_that_is_not_listed_may_claim(self, client: FlaskClient) -> None:
-        client.post(f"{OPERATION}?account=444455556666&environment=dev", json=COMPLIANT)
-        assert newest(client)["request"]["context"]["environment"] == "dev"
+    @pytest.mark.parametrize("account", ["account=444455556666&", ""])
+    def test_an_account_that_is_not_listed_may_claim_nothing(self, client: FlaskClient, account: str) -> None:
+        answer = client.post(f"{OPERATION}?{account}environment=dev", json=COMPLIANT)
+        assert newest(client)["request"]["context"]["environment"] is None
+        (warning,) = answer.get_json()["response"]["warnings"]
+        assert "judged by the strictest environment" in warning
+
+    @pytest.mark.parametrize(
+        ("query", "status"),
+        [
+            ("account=111122223333&environment=dev", 200),
+            ("account=444455556666&environment=dev", 403),
+            ("environment=dev", 403),
+        ],
+    )
+    def test_a_milder_judge_is_only_that_of_its_own_accounts(
+        self, serve: Callable[[Revision], FlaskClient], revision: Revision, query: str, status: int
+    ) -> None:
+        lenient = _lenient(revision, "dev")
+        governance = replace(lenient.governance, accounts={"111122223333": "dev"})
+        client = serve(replace(lenient, governance=governance))
+        assert client.post(f"{OPERATION}?{query}", json=leaky(canary())).status_code == status
 
 
 class TestReviews:
@@ -521,6 +546,19 @@ class TestHttp:
         answer = client.options(path)
         assert [answer.status_code, answer.data] == [200, b""]
         assert "OPTIONS" in answer.headers["Allow"]
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+    @pytest.mark.parametrize(
+        "path",
+        ["//WORD", "/v1//WORD", "/v1//operations/WORD", "/v1/operations//WORD", "//v1/decisions?cursor=WORD",
+         "/v1//decisions/WORD", "/v1/decisions/WORD/", "/healthz//?WORD=WORD", "/v1/./WORD", "/v1/decisions/?WORD"],
+    )  # fmt: skip
+    def test_no_url_is_mended_by_a_redirect_that_repeats_it(self, client: FlaskClient, path: str, method: str) -> None:
+        word = canary()
+        answer = client.open(path.replace("WORD", word), method=method)
+        assert answer.status_code in (404, 405)
+        assert "Location" not in answer.headers
+        assert word not in answer.get_data(as_text=True) + str(answer.headers)
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
     @pytest.mark.parametrize(

@@ -61,7 +61,24 @@ def test_what_arrives_later_is_on_no_later_page(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "limit", ["", "0", "-1", "1.5", "WORD", "201", "501", "999999999", "\u0661", " 1", "+1", "1e1"]
+    "limit",
+    [
+        "",
+        "0",
+        "-1",
+        "1.5",
+        "WORD",
+        "201",
+        "501",
+        "999999999",
+        "00001",
+        "0" * 5000 + "1",
+        "9" * 5000,
+        "\u0661",
+        " 1",
+        "+1",
+        "1e1",
+    ],
 )
 def test_a_limit_that_is_none_is_refused(client: FlaskClient, limit: str) -> None:
     word = canary()
@@ -69,6 +86,17 @@ def test_a_limit_that_is_none_is_refused(client: FlaskClient, limit: str) -> Non
     document = answer.get_json()
     assert [answer.status_code, answer.content_type] == [400, "application/problem+json"]
     assert [document["code"], document["reason"]] == ["bad-limit", "InvalidRequest"]
+    assert word not in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=1&limit=200", "limit=WORD&limit=1", "limit=1&limit=WORD", "cursor=WORD&cursor=WORD", "limit&limit="],
+)
+def test_a_parameter_given_twice_is_refused(client: FlaskClient, query: str) -> None:
+    word = canary()
+    answer = client.get(f"/v1/decisions?{query.replace('WORD', word)}")
+    assert [answer.status_code, answer.get_json()["code"]] == [400, "repeated-parameter"]
     assert word not in answer.get_data(as_text=True)
 
 

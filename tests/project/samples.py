@@ -8,13 +8,16 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from ecs_admission.adapt.canonical import canonicalize
 from ecs_admission.adapt.shapes import operation_input
-from ecs_admission.model import JSONObject
+from ecs_admission.adapt.submission import read_operation
+from ecs_admission.model import JSONObject, Outcome, UserInfo
 from ecs_admission.project.projection import Projection
+from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -73,6 +76,18 @@ def project(revision: Revision, document: JSONObject) -> Projection:
     """The projection of what AWS would get of the document."""
     location = revision.locations["RegisterTaskDefinition"]
     return revision.projector.project(canonicalize(document, REGISTER).value, location)
+
+
+def denials(reviewer: Reviewer, document: JSONObject) -> set[tuple[str, str]]:
+    """What the policies that ship deny of a document: rules and pointers."""
+    answer = reviewer.review(
+        lambda: read_operation("RegisterTaskDefinition", orjson.dumps(document), ()),
+        operation=None,
+        user=UserInfo("pipeline"),
+        enforcement_point="test",
+    )
+    assert answer.decision.outcome in (Outcome.ALLOWED, Outcome.DENIED)
+    return {(finding.rule, finding.pointer) for finding in answer.decision.denials}
 
 
 def signals(projection: Projection) -> dict[str, list[tuple[str, str, str]]]:

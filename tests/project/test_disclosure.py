@@ -55,7 +55,21 @@ def test_a_random_run_is_found_wherever_it_stands() -> None:
 
 
 def test_short_runs_are_not_judged() -> None:
-    assert not looks_random("a1B2c3D4-e5F6g7H8")
+    assert not looks_random("a1B2c3D-e5F6g7H")
+    assert looks_random("a1B2c3D4-e5F6g7H8")
+
+
+@pytest.mark.parametrize("text", ["01890a5d-ac96-774b-bcce-b302099a8057", "x/01890A5D-AC96-x", "4" * 13])
+def test_uuids_and_long_numbers_are_taken_for_generated(text: str) -> None:
+    assert looks_random(text)
+    assert looks_random(text, hashes=True)
+
+
+@pytest.mark.parametrize("digest", ["3f2a9c1b" * 5, "0b1d" * 16])
+def test_hashes_are_only_shown_where_they_belong(digest: str) -> None:
+    assert looks_random(digest)
+    assert not looks_random(digest, hashes=True)
+    assert looks_random(letters(40), hashes=True)
 
 
 def test_the_hash_of_the_cdk_is_left_out_only_at_the_end() -> None:
@@ -100,14 +114,16 @@ def test_names_that_a_detector_knows_are_not(disclosure: Disclosure, make: objec
         ("nginx:1.27", True),
         ("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/web:v1.2.3-rc1", True),
         ("localhost:5000/web:latest", True),
-        ("web@sha256:" + "0" * 64, True),
+        ("web@sha256:" + "0b1d" * 16, True),
+        ("web:" + "3f2a9c1b" * 5, True),
+        ("web:" + letters(40), False),
         ("user:pw@registry.example.com/web", False),
         ("https://registry.example.com/web", False),
         ("<IMAGE1_NAME>", False),
     ],
 )
 def test_an_image_is_shown_without_userinfo(disclosure: Disclosure, text: str, allowed: bool) -> None:
-    assert disclosure.allows(text, IMAGE) is allowed
+    assert disclosure.allows(text, IMAGE, hashes=True) is allowed
 
 
 @pytest.mark.parametrize(
@@ -139,6 +155,13 @@ def test_what_is_remembered_is_bounded_and_stays_right(monkeypatch: pytest.Monke
         True, False, True, True, True, False
     ]  # fmt: skip
     assert len(disclosure.remembered(NAME)) <= 3
+
+
+def test_a_text_longer_than_a_name_is_not_remembered() -> None:
+    disclosure = Disclosure(())
+    for text in ("a" * 256, "b" * 257, "c" * 100_000):
+        assert not disclosure.allows(text, NAME)
+    assert list(disclosure.remembered(NAME)) == ["a" * 256]
 
 
 @unhurried

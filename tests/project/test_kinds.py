@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,29 +11,14 @@ from hypothesis import strategies as st
 from ecs_admission.engines.pack import Pack
 from ecs_admission.errors import PolicyError
 from ecs_admission.project.kinds import KindModel, length_bucket
+from tests.policies.examples import POLICIES
 from tests.project.samples import letters, unhurried
-
-KINDS = [
-    "empty",
-    "placeholder",
-    "template",
-    "boolean",
-    "number",
-    "arn",
-    "url",
-    "email",
-    "path",
-    "host",
-    "opaque",
-    "text",
-]
 
 TABLE = {
     "": "empty",
     "   ": "empty",
     "\t\n": "empty",
     "<your-password>": "placeholder",
-    "[password]": "placeholder",
     "****": "placeholder",
     "xxxx": "placeholder",
     "XXXX": "placeholder",
@@ -52,7 +39,6 @@ TABLE = {
     "${DB_PASSWORD}": "template",
     "$(cat /run/secret)": "template",
     "$DB_PASSWORD": "template",
-    "${DB_PASSWORD:-x}": "opaque",
     "true": "boolean",
     "No": "boolean",
     "enabled": "boolean",
@@ -66,24 +52,23 @@ TABLE = {
     "arn:aws-us-gov:iam::111122223333:role/x": "arn",
     "https://example.com/a?b=c": "url",
     "postgres://db:5432/app": "url",
-    "https://user@example.com": "opaque",
     "ops@example.com": "email",
     "/run/secrets/db": "path",
     "./certs/key.pem": "path",
     "~/.pgpass": "path",
     "db.internal": "host",
     "redis-1.cache.local:6379": "host",
-    "hunter2": "opaque",
-    "Tr0ub4dor&3": "opaque",
-    "correct horse battery": "text",
-    "orange": "text",
-    "ab1": "text",
 }
+
+
+CREDENTIALS = ["hunter2", "Tr0ub4dor&3", "aB3dE6fG9hJ2"]
+WORDS = ["orange", "correct horse battery", "blue-green", "eu-west-1", "a, b, c"]
 
 
 @pytest.fixture(scope="module")
 def model(pack: Pack) -> KindModel:
-    return KindModel(pack.config["words"]["placeholders"])
+    words = pack.config["words"]
+    return KindModel(words["placeholders"], words["settings"])
 
 
 @pytest.mark.parametrize(("value", "kind"), TABLE.items())
@@ -96,32 +81,73 @@ def test_white_space_around_a_value_changes_nothing(model: KindModel, value: str
     assert model.classify(f" {value}\n") == TABLE[value]
 
 
+@pytest.mark.parametrize("value", CREDENTIALS)
+def test_a_value_that_could_be_a_password_is_one_under_the_name_of_one(
+    model: KindModel, pack: Pack, value: str
+) -> None:
+    assert model.classify(value) in pack.config["kinds"]["credential_like"]
+
+
+@pytest.mark.parametrize("value", WORDS)
+def test_words_are_none_where_the_name_only_might_be_one_of_a_secret(
+    model: KindModel, pack: Pack, value: str
+) -> None:  # fmt: skip
+    assert model.classify(value) not in pack.config["kinds"]["credential_like"]
+
+
+@pytest.mark.parametrize("value", [*CREDENTIALS, *WORDS])
+def test_neither_is_harmless_under_the_name_of_a_secret(model: KindModel, pack: Pack, value: str) -> None:
+    assert model.classify(value) not in pack.config["kinds"]["harmless"]
+
+
 @pytest.mark.parametrize("filler", ["x", "*", "/a", "a.", "1", "$(", "a@"])
-def test_no_form_is_read_into_very_long_values(model: KindModel, filler: str) -> None:
-    assert model.classify(filler * 5000) == "text"
+def test_no_form_is_read_into_very_long_values(model: KindModel, pack: Pack, filler: str) -> None:
+    assert model.classify(filler * 5000) == "long"
+    assert "long" not in pack.config["kinds"]["harmless"]
+
+
+@pytest.fixture(scope="module")
+def known() -> frozenset[str]:
+    """The kinds that the comment in `policies/config/kinds` explains to policy authors, each before its meaning."""
+    text = (POLICIES / "config" / "kinds" / "data.yaml").read_text()
+    return frozenset(re.findall(r"[a-z]+", "".join(line for line in text.splitlines() if line.startswith("#   "))))
 
 
 @unhurried
 @given(value=st.text())
-def test_any_text_has_one_of_the_kinds(model: KindModel, value: str) -> None:
-    assert model.classify(value) in KINDS
+def test_any_text_has_one_of_the_kinds(model: KindModel, known: frozenset[str], value: str) -> None:
+    assert model.classify(value) in known
+
+
+def test_rules_ask_for_kinds_that_there_are(pack: Pack, known: frozenset[str]) -> None:
+    kinds = pack.config["kinds"]
+    assert {*kinds["harmless"], *kinds["credential_like"], *kinds["generated"]} <= known
+    assert set(kinds["harmless"]).isdisjoint(kinds["credential_like"])
+    assert set(kinds["generated"]) <= set(kinds["credential_like"])
 
 
 @unhurried
 @given(seed=st.integers(0, 10**6), length=st.integers(12, 60))
-def test_generated_credentials_are_opaque(model: KindModel, seed: int, length: int) -> None:
-    assert model.classify("aA1!" + letters(length, seed=seed)) == "opaque"
+def test_generated_credentials_look_like_credentials(model: KindModel, pack: Pack, seed: int, length: int) -> None:
+    assert model.classify("aA1!" + letters(length, seed=seed)) in pack.config["kinds"]["credential_like"]
 
 
-def test_placeholders_that_are_no_pattern_are_refused_without_being_shown() -> None:
+@unhurried
+@given(seed=st.integers(0, 10**6))
+def test_long_generated_text_is_known_as_that(model: KindModel, pack: Pack, seed: int) -> None:
+    assert model.classify("zQ7xK" + letters(40, seed=seed)) in pack.config["kinds"]["generated"]
+
+
+@pytest.mark.parametrize(("placeholders", "settings"), [(["fine", "a(b"], ["x"]), (["x"], ["fine", "a(b"])])
+def test_what_is_no_pattern_is_refused_without_being_shown(placeholders: list[str], settings: list[str]) -> None:
     with pytest.raises(PolicyError) as caught:
-        KindModel(["fine", "a(b"])
+        KindModel(placeholders, settings)
     assert str(caught.value) == "a pattern is not valid RE2"
 
 
 def test_a_backreference_is_no_pattern_since_it_could_hang() -> None:
     with pytest.raises(PolicyError):
-        KindModel([r"(a)\1"])
+        KindModel([r"(a)\1"], ["x"])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from ecs_admission.errors import InputError, PolicyError
 from ecs_admission.model import REDACTED, AdmissionRequest, CanonicalObject, DeployContext, JSONObject, UserInfo
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.project.policy_input import assemble
-from ecs_admission.project.projection import MAX_REFERENCES, MAX_SIGNALLED_LITERALS, Projection, Projector
+from ecs_admission.project.projection import MAX_SIGNALLED_LITERALS, Projection, Projector
+from ecs_admission.project.walk import MAX_REFERENCES
 from ecs_admission.revision import Revision
 from tests.project.samples import (
     REGISTER,
@@ -271,7 +272,7 @@ def test_more_references_than_can_be_judged_are_counted(revision: Revision) -> N
     secrets = [{"name": f"S{i}", "valueFrom": "/x"} for i in range(MAX_REFERENCES + 3)]
     projection = project(revision, task(container(secrets=secrets)))
     assert len(projection.references) == MAX_REFERENCES
-    assert (projection.counts["references"], projection.counts["left_out"]) == (MAX_REFERENCES + 3, 3)
+    assert (projection.counts["references"], projection.counts["left_out"]) == (MAX_REFERENCES, 3)
 
 
 def test_free_text_is_redacted_and_identifiers_are_shown(revision: Revision) -> None:
@@ -306,7 +307,7 @@ def test_free_text_is_redacted_and_identifiers_are_shown(revision: Revision) -> 
 
 
 def test_a_literal_is_described_without_being_shown(revision: Revision, key: FingerprintKey) -> None:
-    (literal,) = project(revision, environment([("PORT", "80"), ("DB_PASSWORD", "Orange-7-Boat")])).literals
+    (literal,) = project(revision, environment([("PORT", "80"), ("DB_PASSWORD", "")])).literals
     assert literal == {
         "pointer": "/containerDefinitions/0/environment/1/value",
         "offset": None,
@@ -314,9 +315,10 @@ def test_a_literal_is_described_without_being_shown(revision: Revision, key: Fin
         "field": "environment",
         "name": "DB_PASSWORD",
         "words": ["db", "password"],
-        "kind": "opaque",
-        "length": "9-16",
-        "fingerprint": key.fingerprint("Orange-7-Boat"),
+        "kind": "empty",
+        "service": None,
+        "length": "0",
+        "fingerprint": key.fingerprint(""),
         "signals": [{"detector": "name", "rule": "password", "confidence": "high"}],
     }
 
@@ -399,8 +401,8 @@ def test_a_detector_is_believed(pack: Pack, revision: Revision, key: Fingerprint
     projector = Projector(pack.config, (), key)
     location = revision.locations["RegisterTaskDefinition"]
     assert projector.project(environment([("FOO", github_token())]), location).literals == ()
-    assert not projector.knows(github_token())
-    assert revision.projector.knows(github_token())
+    assert not projector.suspects(github_token(), is_name=False)
+    assert revision.projector.suspects(github_token(), is_name=False)
 
 
 def test_config_without_words_is_refused(key: FingerprintKey) -> None:

@@ -20,11 +20,8 @@ _ORACLE_LOGIN = re.compile(r"[A-Za-z]\w{0,60}/(?=[^@\s/]{1,100}@)")
 # Short flags, and long ones that are no secret by their name, whose next argument is a password.
 _NEXT: Mapping[str, frozenset[str]] = {
     "7z": frozenset(),
-    "az": frozenset({"-p"}),
     "bcp": frozenset({"-P"}),
     "cqlsh": frozenset({"-p"}),
-    "docker": frozenset({"-p"}),
-    "helm": frozenset({"-p"}),
     "influx": frozenset({"-p"}),
     "ldapadd": frozenset({"-w"}),
     "ldapmodify": frozenset({"-w"}),
@@ -41,9 +38,7 @@ _NEXT: Mapping[str, frozenset[str]] = {
     "mysqladmin": frozenset({"-p"}),
     "mysqldump": frozenset({"-p"}),
     "openssl": frozenset({"-k", "-K", "-passin", "-passout", "-pass"}),
-    "oc": frozenset({"-p"}),
     "plink": frozenset({"-pw"}),
-    "podman": frozenset({"-p"}),
     "pscp": frozenset({"-pw"}),
     "psexec": frozenset({"-p"}),
     "rabbitmqadmin": frozenset({"-p"}),
@@ -73,6 +68,8 @@ _USER_AND_PASSWORD: Mapping[str, frozenset[str]] = {
     "jfrog": frozenset({"-u"}),
     "wrk": frozenset(),
 }
+# Programs of many commands, whose `-p` is a password for one of them.
+_LOGIN_COMMANDS = frozenset({"az", "docker", "helm", "nerdctl", "oc", "podman", "skopeo", "buildah"})
 _LOGINS = frozenset({"sqlplus", "rman", "expdp", "impdp", "sqlldr"})
 _PRINTERS = frozenset({"echo", "printf"})
 
@@ -101,16 +98,19 @@ def named_arguments(arguments: Sequence[str]) -> Iterator[NamedArgument]:
     """What the arguments before it make of each argument. What an argument says of itself is not looked at here."""
     program: str | None = None
     at_start = True
+    is_login = False
     for index, argument in enumerate(arguments):
         if argument in _SEPARATORS:
             program, at_start = None, True
             continue
+        is_login = (is_login or argument == "login") and not at_start
         if at_start and not _ASSIGNED.match(argument):
             program = None if argument.startswith("-") else argument.rpartition("/")[2]
             at_start = False
         yield from _attached(program, index, argument)
         if index + 1 < len(arguments):
-            yield from _next(program, argument, index + 1, arguments[index + 1])
+            known = None if program in _LOGIN_COMMANDS and is_login else program
+            yield from _next(known, argument, index + 1, arguments[index + 1])
     yield from _piped(arguments)
 
 
@@ -129,7 +129,7 @@ def _next(program: str | None, flag: str, index: int, value: str) -> Iterator[Na
         yield NamedArgument(index, 0, "password")
     elif flag in _LOGIN_FLAGS and (login := _LOGIN.match(value)):
         yield NamedArgument(index, login.end(), "password", certain=False)
-    elif flag in _UNKNOWN_PROGRAM_FLAGS and (program is None or program not in _NEXT) and not value.startswith("-"):
+    elif flag in _UNKNOWN_PROGRAM_FLAGS and program not in _LOGIN_COMMANDS and not value.startswith("-"):
         yield NamedArgument(index, 0, "password", certain=False)
     elif _LONG_FLAG.fullmatch(flag) and not value.startswith("--"):
         yield NamedArgument(index, 0, flag.lstrip("-"))

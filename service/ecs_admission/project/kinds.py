@@ -79,6 +79,8 @@ class KindModel:
 
 def _location(text: str) -> str | None:
     """`url` or `path`, where the value says where something is."""
+    if text == "/":
+        return "path"
     if _SCHEME.match(text) and _URL.fullmatch(text):
         return "url"
     if _FILE.fullmatch(text) or _IMAGE.fullmatch(text):

@@ -80,7 +80,7 @@ class NameModel:
                 return NameVerdict(words)
             strong, weak = self._end(core)
         phrase = strong if len(strong) >= len(weak) else weak
-        if core[0] in self._beginnings and len(core) > len(phrase):
+        if not self._beginnings.isdisjoint(core[: len(core) - max(1, len(phrase))]):
             return NameVerdict(words)
         if phrase:
             return NameVerdict(words, " ".join(phrase), "high" if phrase is strong else "medium")

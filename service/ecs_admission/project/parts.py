@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -26,6 +27,9 @@ MAX_PARTS = 2000
 
 _MAX_DEPTH = 3
 _NAME_CHARS = 80
+_GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 31
+_MAX_UNPACKED_BYTES = 65536
 
 # `%s`: the last words of secret phrases. RE2 takes linear time whatever is repeated, and bounded repetitions make its
 # automata thirty times slower here (docs/adr/0004-linear-time.md). Where the name begins is looked up backwards from a
@@ -39,19 +43,27 @@ _SPACED = (
     r"(?i)(?:^|[\s;\"'])(?:requirepass|masterauth|password|passwd|identified by|secret|token)[ \t]+(['\"]?[^\s;]+)"
 )
 _SQL = r"(?i)\b(?:identified\s+by|password)\s+'([^']+)'"
-_USERINFO = r"(?i)[a-z][a-z0-9+.-]*://[^\s/:@\"']*:([^\s@\"']+)@"
+_USERINFO = r"(?i)(?:[a-z][a-z0-9+.-]*:|^|[\s\"'=,])//[^\s/:@\"']*:([^\s@\"']+)@"
 _BARE_USERINFO = r"(?i)https?://([a-z0-9_-]{10,})@([a-z0-9.-]*)"
 _LOGIN = r"(?:^|[\s\"'=,])[A-Za-z][\w.-]*:([^@/\s:\"']{3,})@(?:tcp|unix)?\(?[A-Za-z0-9]"
 _ORACLE = r"(?i)thin:[a-z]\w*/([^@/\s\"']+)@"
 _PGPASS = r"(?m)^[\w.*-]+:(?:\d+|\*):[^:\s]+:[^:\s]+:(\S+)$"
-_SFTP_USER = r"(?m)^[a-z][\w.-]*:([^:\s/]{4,}):\d{2,5}(?::|$)"
+_SFTP_USER = r"(?m)^[a-z][\w.-]*:([^:,\s/]{4,}):\d{2,5}(?::|$)"
 _NETRC = r"(?i)\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)"
 _XML_TEXT = r"(?i)<[a-z:_.-]*(?:%s)[a-z_.-]*>([^<\s][^<]*)</"
 _XML_PAIR = r"(?i)\b(?:key|name)=\"([^\"]*(?:%s)[^\"]*)\"\s+value=\"([^\"]+)\""
 _FALLBACK = r"\$\{([A-Za-z_][A-Za-z0-9_]*):?[-=]([^}\n]+)"
 _JSON = r"(?m)^[ \t]*[{\[]"
-_WORDS = r"(?:^|[\s;&|\"'])-{1,2}[A-Za-z][\w-]*(?:[ \t]+|[A-Za-z0-9])|-stdin\b|\bvault login\b|\bsqlplus\b|\bset\s+\w+"
-_BASE64 = r"(?m)^[A-Za-z0-9+/_-]{16,}={0,2}$"
+_WORDS = (
+    r"(?:^|[\s;&|\"'])-{1,2}(?:[A-Za-z0-9_.-]*(?i:%s)|[aHkKpPuUw]|pw|passin|passout|header|http-header|add-header"
+    r"|user|auth|login|creds|credentials|proxy-user|http-user)|-stdin\b|\bvault login\b|\bsqlplus\b|\brman\b"
+)
+# What ASCII text becomes in base64: of four characters the first three cannot have just any bits.
+_QUAD = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
+_BASE64 = (
+    rf"(?m)(?:^|[\s\"'=])((?:{_QUAD}{_QUAD}{_QUAD}{_QUAD}(?:{_QUAD})+|H4sI[A-Za-z0-9+/_-]+)[A-Za-z0-9+/_-]{{0,3}}={{0,2}})"
+    r"(?:$|[\s\"'|;])"
+)
 
 _BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,80}\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,120}")
@@ -73,7 +85,7 @@ class PartFinder:
         self._forms: tuple[tuple[str, Reader], ...] = (
             (_JSON, self._json),
             (_ASSIGNMENT % alternatives, self._assignments),
-            (_WORDS, self._words),
+            (_WORDS % alternatives, self._words),
             (_SQL, _reads("password")),
             (_USERINFO, _reads("password")),
             (_BARE_USERINFO, _bare_userinfo),
@@ -195,19 +207,22 @@ def _fallbacks(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
             yield _part(leaf, match.group(2), leaf.name, match.start(2), "assignment")
 
 
-def _decoded(leaf: Leaf, _: re.Pattern[Any]) -> Iterator[Leaf]:
-    """The text that a base64 value stands for, where it is text."""
-    for line in leaf.value.split("\n"):
-        text = _decode(line.strip())
+def _decoded(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
+    """The text that base64 stands for, be it a whole value or among words, as in `echo x | base64 -d`."""
+    for match in pattern.finditer(leaf.value):
+        text = _decode(match.group(1))
         if text is not None:
-            yield _part(leaf, text, None, 0, "decoded")
+            yield _part(leaf, text, None, match.start(1), "decoded")
 
 
 def _decode(encoded: str) -> str | None:
     padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        text = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+        content = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True)
+        if content.startswith(_GZIP):
+            content = zlib.decompressobj(_GZIP_WINDOW).decompress(content, _MAX_UNPACKED_BYTES)
+        text = content.decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError, zlib.error):
         return None
     return text if _PRINTABLE.fullmatch(text) else None
 
@@ -235,7 +250,9 @@ def _whole_name(text: str, start: int, end: int) -> tuple[int, str | None]:
     begin = start - len(before.group()) if before else start
     name = text[begin:end].lstrip("-.")
     last, before_last = text[begin - 1 : begin], text[max(0, begin - 2) : begin - 1]
-    opened = not last or last in _OPENERS or (last == "/" and before_last in " ") or (last == ":" and name[:1] == "_")
+    opened = not last or last in _OPENERS or (last == "/" and before_last in " ")
+    if last == ":":  # `label:token=x`, `//registry/:_authToken=x`, but not `user:pass=word@host`
+        opened = text[end : end + 1] == "=" and "@" not in text[end:].partition(" ")[0]
     return begin, name if opened and _NAME.fullmatch(name) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -19,6 +20,9 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Any:
         return re2.compile(pattern, _options(ignore_case=ignore_case))  # type: ignore[no-untyped-call]
     except re2.error:
         raise PolicyError("a pattern is not valid RE2") from None
+
+
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")
 
 
 class JoinedText:
@@ -50,6 +54,8 @@ class PatternSet:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self.patterns = tuple(compile_pattern(pattern) for pattern in patterns)
+        # Where a match is can be told many times faster than where its groups are.
+        self._places = tuple(compile_pattern(_GROUP.sub("(?:", pattern)) for pattern in patterns)
         self._all = re2.Set.SearchSet(_options())  # type: ignore[no-untyped-call]
         for pattern in patterns:
             self._all.Add(pattern)
@@ -70,7 +76,7 @@ class PatternSet:
         """
         for number in sorted(self._all.Match(joined.content) or ()):
             last = -1
-            for match in self.patterns[number].finditer(joined.content):
+            for match in self._places[number].finditer(joined.content):
                 final = joined.index(max(match.start(), match.end() - 1))
                 for index in range(max(joined.index(match.start()), last + 1), final + 1):
                     yield number, index

@@ -37,8 +37,12 @@ class NativeDetector:
 
 
 def _is_mixed(text: str) -> bool:
-    """An AWS secret access key has capitals, small letters and digits in no order; a hash or a path does not."""
-    return all(any(test(c) for c in text) for test in (str.isupper, str.islower, str.isdigit)) and "//" not in text
+    """An AWS secret access key has capitals, small letters and digits in no order, and most have a slash or a plus.
+
+    What has neither is left to its name: too many ids and public keys have 40 letters and digits.
+    """
+    has_all = all(any(test(c) for c in text) for test in (str.isupper, str.islower, str.isdigit))
+    return has_all and ("/" in text or "+" in text) and "//" not in text
 
 
 def read_tokens(config: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:

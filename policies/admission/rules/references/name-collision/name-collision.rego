@@ -24,9 +24,8 @@ package admission.rules.references["name-collision"]
 # description: The secrets whose name is taken.
 findings contains {"at": _pointer(c, s), "variant": "environment"} if {
 	some c, container in input.object.containerDefinitions
-	variables := {name | some name in container.environmentNames}
 	some s, secret in container.secrets
-	secret.name in variables
+	secret.name in container.environmentNames
 }
 
 findings contains {"at": _pointer(c, s), "variant": "secret"} if {
