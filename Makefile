@@ -62,6 +62,14 @@ policy: $(VENV)/.dev ## Check and test the policies: format, types, coverage, bo
 pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships
 	@opa=$$(tools/opa) && $(BIN)/ecs-admission bundle build policies --output service/ecs_admission/pack --opa "$$opa"
 
+.PHONY: detection
+detection: $(VENV)/.dev ## Measure recall and false alarms beside other scanners (DETECTION=--write for the docs)
+	@$(BIN)/python -m tests.detection.run $(DETECTION)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Fuzz the reading and the projection for a minute (FUZZ_SECONDS each)
+	@tools/fuzz
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure against a bare OPA server and write docs/performance.md (8 minutes, needs wrk)
 	@tools/opa >/dev/null && $(BIN)/python -m bench.run $(BENCH)
