@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -31,6 +32,9 @@ def application() -> Flask:
         telemetry.log_error(error)
         sys.exit(1)
     _running.append(service)
+    # What is here now stays for good: the collector need not look at it again while requests wait.
+    gc.collect()
+    gc.freeze()
     return service.app
 
 
