@@ -1,7 +1,8 @@
 """Values that look like live secrets, made when a test runs, so that no file of the repository holds one.
 
 `{{secret:KIND}}` in a document stands for a value of a kind. A kind is the secret alone, without the URL, header or
-option around it: whatever of that leaks is then found by looking for the secret's own text.
+option around it: whatever of that leaks is then found by looking for the secret's own text. `{{repeat:COUNT:TEXT}}`
+stands for a text again and again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from random import Random
 from typing import Any
 
 _PLACE = re.compile(r"\{\{secret:([a-z0-9-]+)\}\}")
+_REPEAT = re.compile(r"\{\{repeat:([0-9]+):([^}]+)\}\}")
 _ALPHANUMERIC = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BASE32 = string.ascii_uppercase + "234567"
 _EACH_CLASS = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
@@ -36,7 +38,7 @@ def fill(document: Any, random: Random) -> tuple[Any, list[str]]:
 
     def copy(value: Any) -> Any:
         if isinstance(value, str):
-            return _PLACE.sub(make, value)
+            return _PLACE.sub(make, _REPEAT.sub(lambda match: match.group(2) * int(match.group(1)), value))
         if isinstance(value, dict):
             return {copy(key): copy(inner) for key, inner in value.items()}
         return [copy(inner) for inner in value] if isinstance(value, list) else value

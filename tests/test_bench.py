@@ -19,6 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench import goals, load, processes, report, targets
 from bench.bodies import SIZES, Size, request_body, task_definition
 
+from ecs_admission.adapt.submission import read_operation
+from ecs_admission.model import UserInfo
+from ecs_admission.review import Reviewer
+
 ROOT = Path(__file__).resolve().parents[1]
 SECRET_WORDS = {"password", "passwd", "pwd", "secret", "token", "key", "auth", "credential", "credentials", "private"}
 SMALL = Size(1, 10)
@@ -258,3 +262,17 @@ def test_bare_opa_allows_clean_and_denies_leaky_bodies(tmp_path: Path, leaky: bo
     with targets.started(["bare"], targets.SERVICE, tmp_path) as (bare,):
         answers = [bare.is_allow(*processes.ask(bare.url, bare.make_body(size, leaky))) for size in SIZES]
     assert [not leaky] * len(SIZES) == answers
+
+
+@pytest.mark.parametrize("leaky", [False, True])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_service_gives_the_verdict_of_bare_opa(reviewer: Reviewer, size: Size, leaky: bool) -> None:
+    """See the test above for bare OPA's: the bench compares times of equal work only."""
+    body = request_body(size, leaky=leaky)
+    answer = reviewer.review(
+        lambda: read_operation("RegisterTaskDefinition", body, [("environment", "prod")]),
+        operation="RegisterTaskDefinition",
+        user=UserInfo("bench"),
+        enforcement_point="test",
+    )
+    assert answer.response["allowed"] is not leaky

@@ -238,7 +238,9 @@ def test_what_cannot_be_judged_is_recorded_as_invalid(revision: Revision, read: 
     assert (bench.record["body"], bench.records[0].body, bench.errors) == (None, None, [])
 
 
-@pytest.mark.parametrize("name", ["cluster", "service", "actor", "repository", "commit", "run", "ticket"])
+@pytest.mark.parametrize(
+    "name", ["environment", "cluster", "service", "actor", "repository", "commit", "run", "ticket"]
+)
 def test_a_parameter_that_looks_like_a_secret_is_refused_and_not_recorded(revision: Revision, name: str) -> None:
     token = github_token()
     bench = Bench(revision)
@@ -246,6 +248,38 @@ def test_a_parameter_that_looks_like_a_secret_is_refused_and_not_recorded(revisi
     assert refused(answer) == (Outcome.INVALID, "InvalidRequest", 400)
     assert answer.decision.error_code == "suspicious-parameter"
     assert token.encode() not in orjson.dumps([answer.response, bench.record])
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"),
+    [
+        ("environment", "zQ7xK" + letters(20)),
+        ("run", "https://ci:Orange7Boat@ci.example.com/1"),
+        ("run", "https://ci.example.com/1?token=Orange7Boat"),
+        ("repository", "https://oauth2:Orange7Boat@git.example.com/x"),
+    ],
+)
+def test_nor_is_one_that_holds_one(revision: Revision, name: str, claim: str) -> None:
+    bench = Bench(revision)
+    answer = bench.ask(**{name: claim})
+    assert answer.decision.error_code == "suspicious-parameter"
+    assert claim.encode() not in orjson.dumps([answer.response, bench.record])
+    assert b"Orange7Boat" not in orjson.dumps([answer.response, bench.record])
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"),
+    [
+        ("commit", "3f2a9c1b" * 5),
+        ("run", "https://ci.example.com/runs/1234567890123?attempt=2"),
+        ("actor", "jane@example.com"),
+        ("cluster", "arn:aws:ecs:eu-central-1:111122223333:cluster/main"),
+    ],
+)
+def test_hashes_and_links_are_taken_as_they_are(revision: Revision, name: str, claim: str) -> None:
+    bench = Bench(revision)
+    assert bench.ask(environment="prod", **{name: claim}).response["allowed"] is True
+    assert bench.record["request"]["context"][name] == claim
 
 
 def test_a_uid_that_looks_like_a_secret_is_refused_and_not_echoed(revision: Revision) -> None:

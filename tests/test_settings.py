@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from ecs_admission.adapt.context import FREE, GRAMMARS
 from ecs_admission.errors import SettingsError
+from ecs_admission.project.detectors.kingfisher import default_cache
 from ecs_admission.settings import Settings, is_local, read_settings
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -43,6 +44,16 @@ def test_the_defaults_start_a_service_for_this_machine_only(monkeypatch: pytest.
     assert is_local(settings.bind)
     assert settings.key_file == settings.data_dir / "fingerprint.key"
     assert settings.log_url == f"sqlite:///{settings.data_dir / 'decisions.sqlite3'}"
+
+
+def test_no_home_folder_is_said_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("ecs_admission.settings.Path.home", homeless)
+    with pytest.raises(SettingsError, match="there is no home folder for the data: set ECS_ADMISSION_DATA_DIR"):
+        read_settings()
+    assert read(monkeypatch, data_dir=str(tmp_path)).data_dir == tmp_path
 
 
 def test_settings_come_from_the_environment_and_cannot_be_changed(
@@ -146,3 +157,13 @@ def test_the_document_lists_every_context_parameter_with_its_grammar() -> None:
         [f"`{name}`", f"`{grammar.pattern}`", "yes" if name in FREE else "no"] for name, grammar in GRAMMARS.items()
     ]
     assert all(row[3] for row in rows)
+
+
+def test_no_home_folder_is_no_reason_not_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("KF_RULE_CACHE_DIR", raising=False)
+    monkeypatch.setattr("ecs_admission.project.detectors.kingfisher.Path.home", homeless)
+    default_cache()

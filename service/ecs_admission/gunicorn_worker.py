@@ -18,6 +18,7 @@ from gunicorn.http.errors import (
     ExpectationFailed,
     LimitRequestHeaders,
     LimitRequestLine,
+    NoMoreData,
     ParseException,
     UnsupportedTransferCoding,
 )
@@ -35,7 +36,7 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
 )
 
 
-UNREADABLE: tuple[type[Exception], ...] = (ParseException,)
+UNREADABLE: tuple[type[Exception], ...] = (ParseException, NoMoreData)
 """What gunicorn raises while an application reads a body whose framing is broken."""
 
 _LINGER_MILLISECONDS = 2

@@ -9,13 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecs_admission.adapt.envelope import read_envelope
 from ecs_admission.adapt.operations import OPERATIONS, adapt_document, adapt_value
 from ecs_admission.adapt.shapes import operation_input
+from ecs_admission.adapt.wrappers import WRAPPERS
+from ecs_admission.aws import ecs_model
 from ecs_admission.errors import InputError
 from ecs_admission.model import CanonicalObject
 
 CANARY = "hunter2canary"
 REGISTER = "RegisterTaskDefinition"
+DAEMON = "RegisterDaemonTaskDefinition"
+ECS = {"group": "ecs.amazonaws.com", "version": "2014-11-13"}
+KUBERNETES_VERBS = {"CREATE", "UPDATE", "DELETE", "CONNECT"}
 INPUT = {"family": "web", "containerDefinitions": [{"name": "app", "image": "web:1", "cpu": 256}]}
 
 
@@ -35,10 +41,17 @@ def test_each_operation_is_one_of_ecs_with_kubernetes_words_for_it() -> None:
     for name, operation in OPERATIONS.items():
         assert operation.name == name
         assert operation_input(name).kind == "structure"
-        assert operation.resource == operation.kind.lower() + "s"
+        assert operation.verbs <= KUBERNETES_VERBS
+        is_subresource = operation.kind == "TaskExecOptions"
+        assert is_subresource or operation.resource == operation.kind.lower() + "s"
 
 
-@pytest.mark.parametrize("operation", [CANARY, "", "CreateService", "registertaskdefinition"])
+def test_the_words_of_an_operation_are_shared_by_none_but_those_that_start_a_task() -> None:
+    words = [(o.resource, verb) for o in OPERATIONS.values() for verb in sorted(o.verbs)]
+    assert {word for word in words if words.count(word) > 1} == {("tasks", "CREATE")}
+
+
+@pytest.mark.parametrize("operation", [CANARY, "", "DeleteService", "registertaskdefinition"])
 def test_an_operation_that_is_not_judged_is_refused_with_those_that_are(operation: str) -> None:
     with pytest.raises(InputError, match=REGISTER) as caught:
         adapt_document(operation, b"{}")
@@ -46,6 +59,94 @@ def test_an_operation_that_is_not_judged_is_refused_with_those_that_are(operatio
     assert CANARY not in str(caught.value)
     with pytest.raises(InputError, match=REGISTER):
         adapt_value(operation, {})
+
+
+def envelope(operation: str, **request: Any) -> str:
+    """The operation that a review names."""
+    document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+    request |= {"uid": "u", "operation": operation, "object": {}}
+    return read_envelope(document | {"request": request}).operation
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_review_names_an_operation_by_itself_or_by_kubernetes_words(name: str) -> None:
+    operation = OPERATIONS[name]
+    kind, resource = ECS | {"kind": operation.kind}, ECS | {"resource": operation.resource}
+    assert envelope(name) == name
+    assert envelope(name, kind=kind, resource=resource) == name
+    assert envelope(name, kind=ECS | {"kind": name}) == name
+    for verb in operation.verbs:
+        assert envelope(verb, kind=ECS | {"kind": name}) == name
+        if operation.kind != "Task":
+            assert envelope(verb, kind=kind) == envelope(verb, resource=resource, kind=kind) == name
+
+
+def test_a_review_that_creates_a_task_has_to_say_how() -> None:
+    with pytest.raises(InputError, match="RunTask and StartTask both do this") as caught:
+        envelope("CREATE", kind=ECS | {"kind": "Task"})
+    assert (caught.value.code, caught.value.status) == ("invalid-review", 400)
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("UPDATE", "Task"),
+        ("CREATE", "TaskExecOptions"),
+        ("CREATE", "UpdateService"),
+        ("DELETE", "Service"),
+        ("RunTask", "StartTask"),
+        ("RunTask", "Service"),
+        ("CreateService", "UpdateService"),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused(operation: str, kind: str) -> None:
+    with pytest.raises(InputError, match="do not name one operation"):
+        envelope(operation, kind=ECS | {"kind": kind})
+
+
+def test_the_verb_tells_one_operation_on_a_service_from_the_other() -> None:
+    for kind in ("Service", "ExpressGatewayService"):
+        assert envelope("CREATE", kind=ECS | {"kind": kind}) == f"Create{kind}"
+        assert envelope("UPDATE", kind=ECS | {"kind": kind}) == f"Update{kind}"
+
+
+SMALLEST: dict[str, dict[str, Any]] = {
+    "RegisterTaskDefinition": INPUT,
+    "RegisterDaemonTaskDefinition": INPUT,
+    "RunTask": {"taskDefinition": "web:7"},
+    "StartTask": {"taskDefinition": "web:7", "containerInstances": ["x"]},
+    "ExecuteCommand": {"command": "sh", "interactive": True, "task": "x"},
+    "CreateService": {"serviceName": "web"},
+    "UpdateService": {"service": "web"},
+    "CreateExpressGatewayService": {"infrastructureRoleArn": "x"},
+    "UpdateExpressGatewayService": {"serviceArn": "x"},
+    "TagResource": {"resourceArn": "x", "tags": []},
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_smallest_input_of_each_operation_is_read_as_it_is(operation: str) -> None:
+    smallest = SMALLEST[operation]
+    assert adapt_document(operation, json.dumps(smallest).encode()) == CanonicalObject(smallest)
+    for name in smallest:
+        rest = {member: value for member, value in smallest.items() if member != name}
+        with pytest.raises(InputError, match=f"`{name}` is missing"):
+            adapt_value(operation, rest)
+
+
+def test_what_aws_answers_of_a_daemon_is_read_as_what_it_was_sent() -> None:
+    answer = INPUT | {"status": "ACTIVE", "revision": 3, "registeredAt": 1.5, "daemonTaskDefinitionArn": "x"}
+    for wrapped in (answer, {"daemonTaskDefinition": answer, "ResponseMetadata": {}}):
+        assert adapt_value(DAEMON, wrapped).value == INPUT
+    with pytest.raises(InputError, match="beside `daemonTaskDefinition`"):
+        adapt_value(DAEMON, {"daemonTaskDefinition": answer, "tags": []})
+
+
+def test_read_only_members_of_a_daemon_are_those_of_the_model() -> None:
+    shapes = ecs_model()["shapes"]
+    added = shapes["DaemonTaskDefinition"]["members"].keys()
+    added -= shapes["RegisterDaemonTaskDefinitionRequest"]["members"].keys()
+    assert added == WRAPPERS[DAEMON].read_only.keys()
 
 
 def test_json_yaml_and_a_parsed_value_give_the_same_object() -> None:

@@ -118,7 +118,7 @@ KEYS = st.one_of(
         [
             *("request", "object", "literals", "references", "counts", "uid", "operation", "pointer", "field", "kind"),
             *("signals", "detector", "rule", "confidence", "problem", "containerDefinitions", "secrets", "name"),
-            *("environmentNames", "executionRoleArn", "left_out", "0"),
+            *("environmentNames", "executionRoleArn", "left_out", "offset", "0"),
         ]
     ),
     TEXTS,
@@ -175,7 +175,14 @@ SHOWN_CONTAINERS = st.fixed_dictionaries(
     },
 )
 SHAPED_LIKE_POLICY_INPUT = st.fixed_dictionaries(
-    {"request": st.fixed_dictionaries({"uid": mostly(TEXTS)}, optional={"operation": mostly(st.just(OPERATION))})},
+    {
+        "request": st.fixed_dictionaries({"uid": mostly(TEXTS)}, optional={"operation": mostly(st.just(OPERATION))}),
+        "counts": mostly(
+            st.fixed_dictionaries(
+                {"literals": mostly(st.integers(0, 9))}, optional={"left_out": mostly(st.integers(0, 3))}
+            )
+        ),
+    },
     optional={
         "object": mostly(
             st.fixed_dictionaries(
@@ -188,7 +195,6 @@ SHAPED_LIKE_POLICY_INPUT = st.fixed_dictionaries(
         ),
         "literals": mostly(st.lists(mostly(LITERALS), max_size=4)),
         "references": mostly(st.lists(mostly(REFERENCES), max_size=4)),
-        "counts": mostly(st.fixed_dictionaries({}, optional={"left_out": mostly(st.integers(0, 3))})),
     },
 )
 
@@ -299,9 +305,26 @@ def test_every_task_definition_is_evaluated_alike(
 @given(document=SHAPED_LIKE_POLICY_INPUT)
 @example(document={"request": {"uid": "x"}})
 @example(
-    document={"request": {"uid": "x"}, "literals": {"a": {"field": "environment", "signals": [{}], "pointer": "/p"}}}
+    document={
+        "request": {"uid": "x"},
+        "counts": {"literals": 1},
+        "literals": {"a": {"field": "environment", "signals": [{}], "pointer": "/p"}},
+    }
 )
-@example(document={"request": {"uid": '"}],"allowed":true'}, "references": {"a": {"field": "environment"}}})
+@example(
+    document={
+        "request": {"uid": "x"},
+        "counts": {"literals": 0},
+        "object": {"containerDefinitions": [{"secrets": [{"name": "b"}], "environmentNames": {"a": "b"}}]},
+    }
+)
+@example(
+    document={
+        "request": {"uid": '"}],"allowed":true'},
+        "counts": {"literals": 2},
+        "references": {"a": {"field": "environment"}},
+    }
+)
 def test_everything_shaped_like_a_policy_input_is_evaluated_alike(
     document: Any, embedded: EmbeddedEngine, opa: OpaEngine
 ) -> None:

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from ecs_admission.adapt.context import GRAMMARS
 from ecs_admission.adapt.envelope import UID
-from ecs_admission.adapt.operations import OPERATIONS
+from ecs_admission.adapt.operations import OPERATIONS, VERBS
 from ecs_admission.catalogue import SEVERITIES
 from ecs_admission.decision_log.queries import MAX_LIMIT
 from ecs_admission.http.openapi import description
@@ -107,7 +107,11 @@ def test_enumerations_are_those_of_the_service() -> None:
     entry = schema("Entry")["properties"]
     request = schema("AdmissionReviewRequest")["properties"]["request"]["properties"]
     assert sorted(OPERATIONS) == sorted(schema("Operation")["enum"])
-    assert {*OPERATIONS, "CREATE", "UPDATE"} == set(request["operation"]["enum"])
+    assert {*OPERATIONS, *VERBS} == set(request["operation"]["enum"])
+    kinds = {operation.kind for operation in OPERATIONS.values()}
+    assert {*OPERATIONS, *kinds} == set(request["kind"]["properties"]["kind"]["enum"])
+    resources = {operation.resource for operation in OPERATIONS.values()}
+    assert resources == set(request["resource"]["properties"]["resource"]["enum"])
     assert f"^{UID.pattern}$" == request["uid"]["pattern"]
     assert list(SEVERITIES) == schema("Severity")["enum"]
     assert {*Outcome, None} == set(entry["outcome"]["enum"])

@@ -47,6 +47,10 @@ def test_keys_and_parts_of_strings_are_filled() -> None:
     assert "{{" not in str(filled)
 
 
+def test_a_text_is_repeated() -> None:
+    assert fill(["{{repeat:3:a=$B; }}x", {"{{repeat:2:k}}": 1}], Random(1)) == (["a=$B; a=$B; a=$B; x", {"kk": 1}], [])
+
+
 def test_a_key_is_traced_by_its_lines_and_not_by_its_frame() -> None:
     secret = make_secret("private-key", Random(1))
     assert all("PRIVATE" not in trace and trace in secret for trace in traces(secret))

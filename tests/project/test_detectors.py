@@ -195,3 +195,18 @@ def test_what_almost_matches_does_not_hide_what_does(native: Detector, filler: s
     values = [filler * (200_000 // len(filler)), aws_key_id()]
     assert (1, "aws-access-key-id") in scan(native, values)
     assert (0, "aws-access-key-id") in scan(native, [" ".join(values)])
+
+
+def aws_secret_key(seed: int = 3) -> str:
+    return "wJalr/" + letters(34, seed=seed)
+
+
+def test_a_run_that_is_no_key_does_not_hide_one_behind_it(native: Detector) -> None:
+    assert scan(native, ["a" * 40 + " " + aws_secret_key()]) == [(0, "aws-secret-access-key")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/srv/App/releases/2024/config/production", "/containerDefinitions/0/dockerLabels/com"]
+)
+def test_a_path_of_forty_characters_is_no_key(native: Detector, path: str) -> None:
+    assert scan(native, [path]) == []

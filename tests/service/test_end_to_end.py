@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -67,6 +68,39 @@ def test_a_chunked_body_is_read_whatever_its_type(service: RunningService, conte
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:half], body[half:], b""))
     head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert service.send(head.encode() + chunks).startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_chunked_body_of_more_than_a_mebibyte_is_refused(service: RunningService) -> None:
+    chunks = (b"10000\r\n" + b" " * 0x10000 + b"\r\n") * 17 + b"0\r\n\r\n"
+    head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    assert service.send(head.encode() + chunks).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_arrives_in_part_is_not_judged(service: RunningService) -> None:
+    body = orjson.dumps(COMPLIANT)
+    head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 1}\r\nConnection: close\r\n\r\n"
+    answer = service.send(head.encode() + body)
+    assert not answer or answer.startswith(b"HTTP/1.1 400 ")
+    assert b"allowed" not in answer
+
+
+@pytest.mark.parametrize("rest", [b"", b"0", b"0\r\n", b"5\r\nab", b"zz\r\nab\r\n0\r\n\r\n", b"-1\r\n\r\n"])
+def test_chunks_that_break_off_are_not_judged(service: RunningService, rest: bytes) -> None:
+    body = orjson.dumps(COMPLIANT)
+    head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    answer = service.send(head.encode() + b"%x\r\n%s\r\n" % (len(body), body) + rest)
+    assert not answer or answer.startswith(b"HTTP/1.1 400 ")
+    assert b"allowed" not in answer
+
+
+@pytest.mark.parametrize("path", ["//v1/decisions", "/v1//operations/RegisterTaskDefinition", "//WORD//WORD"])
+def test_no_redirect_repeats_a_url(service: RunningService, path: str) -> None:
+    word = secrets.token_hex(12)
+    for method in ("GET", "POST"):
+        reply = service.call(method, path.replace("WORD", word) + f"?{word}", b"{}")
+        assert 400 <= reply.status < 500
+        assert "Location" not in reply.headers
+        assert word not in repr(reply)
 
 
 def test_expectations_are_met(service: RunningService) -> None:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -285,6 +286,29 @@ def _limit_files(processes: list[int], size: int) -> None:
     for process in processes:
         _, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
         resource.prlimit(process, resource.RLIMIT_FSIZE, (size, hard))
+
+
+@pytest.mark.service
+def test_a_database_that_is_locked_at_start_is_waited_for(tmp_path: Path) -> None:
+    with run_service(tmp_path, record_deadline_seconds="0.3") as before:
+        assert before.stop() == 0
+    booted = before.stderr.read_text().count("Booting worker")
+
+    def release(lock: sqlite3.Connection) -> None:
+        wait_until(lambda: before.stderr.read_text().count("Booting worker") > booted + 2, "a worker is replaced")
+        lock.execute("ROLLBACK")
+
+    with (
+        closing(sqlite3.connect(before.database, isolation_level=None, check_same_thread=False)) as lock,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        lock.execute("BEGIN EXCLUSIVE")
+        released = thread.submit(release, lock)
+        with run_service(tmp_path, record_deadline_seconds="0.3") as service:
+            released.result()
+            assert_allowed(service)
+            assert service.stop() == 0
+    assert b"Traceback" not in before.stderr.read_bytes()
 
 
 class TestAReadOnlyDatabase:

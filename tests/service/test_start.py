@@ -49,6 +49,29 @@ def test_a_data_folder_in_memory_is_accepted_when_told_so(in_memory: Path) -> No
         assert service.post(OPERATION, COMPLIANT).status == 200
 
 
+@pytest.mark.parametrize("url", ["postgresql://user:WORD@db/log", "sqlite://", "WORD"])
+def test_a_database_that_cannot_keep_the_log_is_refused_without_repeating_it(tmp_path: Path, url: str) -> None:
+    word = canary()
+    told = refuse(data_dir=str(tmp_path), database_url=url.replace("WORD", word))
+    assert "database" in told or "SQLite" in told
+    assert word not in told
+
+
+def test_a_database_in_memory_is_refused_wherever_the_data_folder_is(tmp_path: Path, in_memory: Path) -> None:
+    url = f"sqlite:///{in_memory / 'log' / 'decisions.sqlite3'}"
+    assert "data folder lives in memory (tmpfs)" in refuse(data_dir=str(tmp_path), database_url=url)
+
+
+def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot be made" in refuse(data_dir=str(tmp_path / "file" / "data"))
+
+
+def test_a_fingerprint_key_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    assert "cannot be read or made" in refuse(data_dir=str(tmp_path), fingerprint_key_file=str(tmp_path / "folder"))
+
+
 @pytest.mark.parametrize("bind", ["0.0.0.0:8080", "[::]:8080", "10.0.0.1:8080", "example.com:8080"])
 def test_an_address_that_others_reach_is_refused(tmp_path: Path, bind: str) -> None:
     told = refuse(data_dir=str(tmp_path), bind=bind)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_admission.adapt.context import read_options
-from ecs_admission.adapt.operations import OPERATIONS, Operation
+from ecs_admission.adapt.operations import OPERATIONS, VERBS
+from ecs_admission.adapt.operations.operation import Operation
 from ecs_admission.errors import InputError
 from ecs_admission.model import DeployContext
 
@@ -21,7 +22,6 @@ KIND = "AdmissionReview"
 GROUP = "ecs.amazonaws.com"
 VERSION = "2014-11-13"
 UID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_VERBS = frozenset({"CREATE", "UPDATE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +61,25 @@ def read_envelope(document: Any) -> Envelope:
 
 
 def _operation(request: Mapping[str, Any]) -> Operation:
-    """The ECS operation: named by `request.operation`, or by a Kubernetes verb on a kind that has one operation."""
+    """The ECS operation: named by `request.operation`, or by a Kubernetes verb on a kind that has one for the verb."""
     named = request.get("operation")
     kind = _name(request, "kind", "kind")
     resource = _name(request, "resource", "resource")
     if not isinstance(named, str):
         raise _bad("request.operation is missing")
-    if named in _VERBS and kind is None and resource is None:
+    if named in VERBS and kind is None and resource is None:
         raise _bad("request.kind or request.resource is needed beside a Kubernetes verb")
     matching = [
         operation
         for operation in OPERATIONS.values()
-        if named in (operation.name, *_VERBS)
+        if (named == operation.name or named in operation.verbs)
         and kind in (None, operation.kind, operation.name)
         and resource in (None, operation.resource)
     ]
-    if len(matching) != 1:
+    if len(matching) > 1:
+        names = " and ".join(operation.name for operation in matching)
+        raise _bad(f"{names} both do this: name one of them in request.operation")
+    if not matching:
         known = "; ".join(f"{o.name}: kind {o.kind}, resource {o.resource}" for o in OPERATIONS.values())
         raise _bad(f"operation, kind and resource do not name one operation that is judged here ({known})")
     return matching[0]

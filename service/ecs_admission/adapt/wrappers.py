@@ -50,6 +50,20 @@ WRAPPERS: Mapping[str, Wrapper] = {
             "deleteRequestedAt": _TIME,
         },
     ),
+    # botocore's shapes DaemonTaskDefinition and DescribeDaemonTaskDefinitionResponse.
+    "RegisterDaemonTaskDefinition": Wrapper(
+        member="daemonTaskDefinition",
+        merged={},
+        ignored={"ResponseMetadata": (dict,)},
+        read_only={
+            "daemonTaskDefinitionArn": (str,),
+            "revision": (int,),
+            "status": (str,),
+            "registeredAt": _TIME,
+            "registeredBy": (str,),
+            "deleteRequestedAt": _TIME,
+        },
+    ),
 }
 
 _SEND = "send the parameters of the ECS API call themselves"

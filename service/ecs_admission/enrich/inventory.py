@@ -37,10 +37,17 @@ class NoInventory:
         return (Fact(kind, pointer, "unknown") for kind, pointer in subjects)
 
 
+_ROLES = ("executionRoleArn", "taskRoleArn", "infrastructureRoleArn")
+
+
 def enrich(inventory: Inventory, references: Sequence[JSONObject], shown: JSONObject) -> tuple[JSONObject, ...]:
     """The facts that the references and roles of a request need, in the order in which they stand there."""
     subjects = [("reference", str(reference["pointer"])) for reference in references]
-    subjects += [("role", f"/{member}") for member in ("executionRoleArn", "taskRoleArn") if member in shown]
+    subjects += [("role", f"/{member}") for member in _ROLES if member in shown]
+    # An override of a role stands one level down.
+    overrides = shown.get("overrides")
+    if isinstance(overrides, dict):
+        subjects += [("role", f"/overrides/{member}") for member in _ROLES if member in overrides]
     return tuple(
         {"kind": fact.kind, "pointer": fact.pointer, "status": fact.status} for fact in inventory.facts(subjects)
     )

@@ -16,6 +16,8 @@ _CDK_SUFFIX = re.compile(r"[0-9A-F]{8}$")
 _CHANGES = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[a-z][A-Z])")
 _RANDOM_SHARE = 0.22
 _FEW_CHANGES = 3
+_WINDOW_CHARS = 24
+_MANY_CHANGES = int(_WINDOW_CHARS * _RANDOM_SHARE) + 1
 _REMEMBERED_NAMES = 50_000
 _LONGEST_REMEMBERED = 256
 
@@ -58,8 +60,9 @@ def looks_random(text: str, *, hashes: bool = False) -> bool:
     """True where a run of letters and digits changes between them as only generated text does.
 
     A run of 8 characters or more is compared with how often words change: CamelCase changes every fifth character,
-    hexadecimal and base64 every second. Short hashes, as pipelines put behind names, and the one that the CDK puts
-    behind a logical id are left out of it. So is no UUID and no number of more than 12 digits.
+    hexadecimal and base64 every second. Of a longer run any 24 characters are enough. Short hashes, as pipelines put
+    behind names, and the one that the CDK puts behind a logical id are left out of it. So is no UUID and no number of
+    more than 12 digits.
     """
     if _UUID.search(text) or _DIGITS.search(text):
         return True
@@ -70,8 +73,13 @@ def _is_random(run: str, *, hashes: bool) -> bool:
     if _HASH.fullmatch(run) or (hashes and re.fullmatch(r"[0-9a-f]+", run)):
         return False
     core = _CDK_SUFFIX.sub("", run) or run
-    changes = len(_CHANGES.findall(core))
-    return changes > len(core) * _RANDOM_SHARE and changes >= _FEW_CHANGES
+    changes = [match.start() for match in _CHANGES.finditer(core)]
+    if len(changes) > len(core) * _RANDOM_SHARE and len(changes) >= _FEW_CHANGES:
+        return True
+    # What is random in a part of a long run stays so, however much is put around it.
+    return any(
+        last - first <= _WINDOW_CHARS - 2 for first, last in zip(changes, changes[_MANY_CHANGES - 1 :], strict=False)
+    )
 
 
 class Aliases:

@@ -80,10 +80,13 @@ class NameModel:
                 return NameVerdict(words)
             strong, weak = self._end(core)
         phrase = strong if len(strong) >= len(weak) else weak
-        if not self._beginnings.isdisjoint(core[: len(core) - max(1, len(phrase))]):
-            return NameVerdict(words)
+        is_switch = not self._beginnings.isdisjoint(core[: len(core) - max(1, len(phrase))])
+        if phrase and is_switch:
+            return NameVerdict(words, " ".join(phrase), "low")
         if phrase:
             return NameVerdict(words, " ".join(phrase), "high" if phrase is strong else "medium")
+        if is_switch:
+            return NameVerdict(words)
         inner = _inside(core, self._secret)
         if inner:
             return NameVerdict(words, " ".join(inner), "medium")

@@ -84,6 +84,42 @@ def parse_environment_file(text: str) -> ParsedReference:
     return ParsedReference(service="s3", partition=parts[1], resource=parts[5])
 
 
+def parse_credentials_arn(text: str) -> ParsedReference:
+    """Read the `credentialsParameter` of an FSx volume: the full ARN of a secret or a parameter, without a JSON key."""
+    if text and not text.startswith("arn:"):
+        return ParsedReference(problem="malformed-arn")
+    parsed = parse_value_from(text)
+    has_key = parsed.service == "secretsmanager" and text.count(":") > _ARN_PARTS
+    return ParsedReference(problem="json-key-parts") if has_key else parsed
+
+
+def parse_credential_spec(text: str) -> ParsedReference | None:
+    """Read an item of `credentialSpecs`: a prefix, and the ARN of an S3 object or an SSM parameter or a file's URL.
+
+    None for a file, which is on the host already. Source: the API reference of ContainerDefinition.
+    """
+    prefix, colon, rest = text.partition(":")
+    if not colon or prefix not in ("credentialspec", "credentialspecdomainless"):
+        return ParsedReference(problem="invalid-name")
+    if rest.startswith("file://"):
+        return None
+    if ":s3:" in rest:
+        return parse_environment_file(rest)
+    parsed = parse_credentials_arn(rest)
+    is_known = parsed.problem is not None or parsed.service == "ssm"
+    return parsed if is_known else ParsedReference(problem="wrong-service")
+
+
+def parse_security_option(text: str) -> ParsedReference | None:
+    """Read an item of `dockerSecurityOptions`. None for one that is no credential spec."""
+    return parse_credential_spec(text) if text.startswith("credentialspec") else None
+
+
+def parse_configuration_file(text: str) -> ParsedReference | None:
+    """Read FireLens' `config-file-value`: the ARN of an S3 object. None for a path in the container."""
+    return parse_environment_file(text) if text.startswith("arn:") else None
+
+
 def _parse_arn(text: str) -> tuple[str, str, str, str, str] | None:
     parts = text.split(":", _ARN_PARTS - 1)
     if len(parts) != _ARN_PARTS:

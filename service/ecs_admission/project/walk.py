@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -11,13 +11,8 @@ from ecs_admission.model import REDACTED, JSONObject
 from ecs_admission.project.arguments import named_arguments
 from ecs_admission.project.detectors.protocol import Leaf
 from ecs_admission.project.disclosure import Aliases, Disclosure, looks_random
-from ecs_admission.project.fields import IMAGE, NAME, Node
-from ecs_admission.project.references import (
-    ParsedReference,
-    parse_credentials_parameter,
-    parse_environment_file,
-    parse_value_from,
-)
+from ecs_admission.project.fields import NAME, Node
+from ecs_admission.project.references import ParsedReference
 from ecs_admission.project.structured import joined_name, name_beside
 
 _SHOWN_ARGUMENTS = 50
@@ -26,14 +21,6 @@ _MAX_ITEMS = 5000
 
 MAX_REFERENCES = 500
 """References of one request. More is a denial of its own."""
-
-_PARSERS: dict[str, Callable[[str], ParsedReference]] = {
-    "secrets": parse_value_from,
-    "secretOptions": parse_value_from,
-    "environment": parse_value_from,
-    "repositoryCredentials": parse_credentials_parameter,
-    "environmentFiles": parse_environment_file,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +45,17 @@ class Walk:
     containers: int = 0
     left_out: int = 0
 
-    def visit(self, value: Any, node: Node, pointer: str, container: str | None) -> Any:
-        """What may be shown of `value`. Literals and references below it are collected on the way."""
+    def visit(self, value: Any, node: Node, pointer: str, container: str | None, name: str | None = None) -> Any:
+        """What may be shown of `value`, which goes by `name`. Literals and references below it are collected."""
         if node.kind == "structure" and isinstance(value, dict):
-            return self._structure(value, node, pointer, container)
+            return self._structure(value, node, pointer, container, name)
         if node.kind == "list" and isinstance(value, list):
             return self._list(self._bounded(value), node, pointer, container)
         if node.kind == "map" and isinstance(value, dict):
             return self._map(dict(islice(value.items(), self._bound(value))), node, pointer, container)
         if isinstance(value, str):
-            return self._string(value, node, pointer, container, name=None)
-        if isinstance(value, dict | list):
+            return self._string(value, node, pointer, container, name=name)
+        if isinstance(value, dict | list) or node.kind == "document":
             self.unknown(value, node.field, pointer, container)
             return REDACTED
         return value
@@ -98,25 +85,24 @@ class Walk:
         elif value is not None and not isinstance(value, bool):
             self._leaf(str(value), node_field, pointer, container, name)
 
-    def _structure(self, value: JSONObject, node: Node, pointer: str, container: str | None) -> Any:
-        if node.location == "containerDefinitions[]":
+    def _structure(self, value: JSONObject, node: Node, pointer: str, container: str | None, outer: str | None) -> Any:
+        if node.is_container:
             self.containers += 1
-            name = value.get("name")
-            container = self._container(name, pointer)
-        name_text = value.get(node.named_by) if node.named_by else None
+            container = self._container(value.get("name"), pointer)
+        name = value.get(node.named_by) if node.named_by else outer
         shown: JSONObject = {}
         for index, (key, inner) in enumerate(value.items()):
             member = node.members.get(key)
             if member is None:
-                self._stray(key, inner, f"{pointer}/<{index}>", container, name_text)
-            elif key == "environment" and member.kind == "list":
+                self._stray(key, inner, f"{pointer}/<{index}>", container, name)
+            elif member.is_environment:
                 shown["environmentNames"] = self._environment(
-                    self._bounded(inner), member, f"{pointer}/environment", container
+                    self._bounded(inner), member, f"{pointer}/{key}", container
                 )
             elif isinstance(inner, str):
-                shown[key] = self._string(inner, member, f"{pointer}/{key}", container, name=name_text)
+                shown[key] = self._string(inner, member, f"{pointer}/{key}", container, name=name)
             else:
-                shown[key] = self.visit(inner, member, f"{pointer}/{key}", container)
+                shown[key] = self.visit(inner, member, f"{pointer}/{key}", container, name)
         return shown
 
     def _bounded(self, items: list[Any]) -> list[Any]:
@@ -136,6 +122,7 @@ class Walk:
         """The fast path: environments hold most of the strings of most requests, and only their names are kept."""
         item = node.item
         assert item is not None  # noqa: S101 - a list always has an item
+        node_field = node.field
         names: list[Any] = []
         known_names, append = self.disclosure.remembered(NAME), self.leaves.append
         for index, variable in enumerate(items):
@@ -147,10 +134,10 @@ class Walk:
             shown = None
             if name is not None:
                 known_name = known_names.get(name)
-                shown = name if known_name else self.show(name, "environment", f"{pointer}/{index}/name", container)
+                shown = name if known_name else self.show(name, node_field, f"{pointer}/{index}/name", container)
             names.append(shown)
             if value is not None:
-                append(Leaf(f"{pointer}/{index}/value", container, "environment", value, name, shown))
+                append(Leaf(f"{pointer}/{index}/value", container, node_field, value, name, shown))
             if len(variable) > known:
                 self._beside(variable, item, f"{pointer}/{index}", container, name)
         return names
@@ -193,8 +180,9 @@ class Walk:
             allowed = self.disclosure.allows(key, NAME)
             place = f"{pointer}/{_escape(key)}" if allowed else f"{pointer}/<{index}>"
             label = key if allowed else self.show(key, node.field, place, container)
-            if isinstance(inner, str) and node.item is not None:
-                shown[label] = self._string(inner, node.item, place, container, name=key)
+            member = node.members.get(key, node.item)
+            if isinstance(inner, str) and member is not None:
+                shown[label] = self._string(inner, member, place, container, name=key)
             else:
                 self.unknown(inner, node.field, place, container, key)
                 shown[label] = REDACTED
@@ -202,17 +190,27 @@ class Walk:
 
     def _string(self, value: str, node: Node, pointer: str, container: str | None, *, name: str | None) -> str:
         if node.reference is not None:
-            return self._reference(value, node.reference, pointer, container, name)
-        if node.identifier is not None:
-            if self.disclosure.allows(value, node.identifier, hashes=node.identifier is IMAGE):
+            parsed = node.reference(value)
+            if parsed is not None:
+                return self._reference(value, parsed, node.field, pointer, container, name)
+        elif node.identifier is not None:
+            if self.disclosure.allows(value, node.identifier, hashes=node.with_hashes):
                 return value
             self._leaf(value, node.field, pointer, container, None)
             return self.aliases.alias(value)
         self._leaf(value, node.field, pointer, container, name)
         return REDACTED
 
-    def _reference(self, value: str, kind: str, pointer: str, container: str | None, name: str | None) -> str:
-        parsed = self._disclosed(_PARSERS[kind](value))
+    def _reference(
+        self,
+        value: str,
+        parsed: ParsedReference,
+        kind: str,
+        pointer: str,
+        container: str | None,
+        name: str | None,
+    ) -> str:
+        parsed = self._disclosed(parsed)
         shown = None if name is None else self._shown(name)
         if len(self.references) >= MAX_REFERENCES:
             self.left_out += 1
@@ -221,7 +219,7 @@ class Walk:
         # Somebody may have pasted the secret itself, so the text is looked at like any other; its name is no sign here.
         # A reference that does not parse may be anything, and is searched like any other text.
         # So may be a bare name that no person would give: the secret itself, pasted.
-        is_pasted = not value.startswith("arn:") and looks_random(value)
+        is_pasted = not value.startswith(("arn:", "credentialspec")) and looks_random(value)
         self.leaves.append(
             Leaf(
                 pointer,

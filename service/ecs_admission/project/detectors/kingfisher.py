@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,8 +58,14 @@ def _document(leaf: Leaf) -> str:
 def default_cache() -> Path:
     """Where compiled rules are kept: `KF_RULE_CACHE_DIR`, or a folder of ours in the user's cache."""
     given = os.environ.get("KF_RULE_CACHE_DIR")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(base) / "ecs-admission" / "kingfisher"
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        folder = Path(base) if base else Path.home() / ".cache"
+    except RuntimeError:  # a user without a home, as containers have
+        folder = Path(tempfile.gettempdir()) / f"ecs-admission-{os.getuid()}"
+    return folder / "ecs-admission" / "kingfisher"
 
 
 def warm_cache() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ from ecs_admission.errors import PolicyError
 from ecs_admission.project.detectors.protocol import Batch, Leaf, Signal
 from ecs_admission.project.patterns import PatternSet
 
+_CHANGES = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[A-Za-z])")
+_MANY_CHANGES = 12
+_KEY_CHARS = 40
 _CHECKED = "aws-secret-access-key"
 """The rule whose pattern alone says too little."""
 
@@ -27,8 +31,8 @@ class NativeDetector:
     def scan(self, batch: Batch) -> Iterator[tuple[int, Signal]]:
         """See `Detector`."""
         for number, index in self._set.candidates(batch.values):
-            match = self._set.patterns[number].search(batch.leaves[index].value)
-            if match and (self._rules[number] != _CHECKED or _is_mixed(match.group())):
+            rule, found = self._rules[number], self._set.patterns[number].finditer(batch.leaves[index].value)
+            if any(rule != _CHECKED or _is_mixed(match.group()) for match in found):
                 yield index, Signal(self.name, self._rules[number])
 
     def knows(self, text: str) -> bool:
@@ -42,7 +46,12 @@ def _is_mixed(text: str) -> bool:
     What has neither is left to its name: too many ids and public keys have 40 letters and digits.
     """
     has_all = all(any(test(c) for c in text) for test in (str.isupper, str.islower, str.isdigit))
-    return has_all and ("/" in text or "+" in text) and "//" not in text
+    return (
+        len(text) == _KEY_CHARS
+        and has_all
+        and ("/" in text or "+" in text)
+        and len(_CHANGES.findall(text)) >= _MANY_CHANGES
+    )
 
 
 def read_tokens(config: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:

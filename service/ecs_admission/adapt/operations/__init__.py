@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from ecs_admission.adapt.canonical import canonicalize
 from ecs_admission.adapt.documents import read_document
+from ecs_admission.adapt.operations.express_services import (
+    CREATE_EXPRESS_GATEWAY_SERVICE,
+    UPDATE_EXPRESS_GATEWAY_SERVICE,
+)
+from ecs_admission.adapt.operations.operation import Operation
+from ecs_admission.adapt.operations.services import CREATE_SERVICE, UPDATE_SERVICE
+from ecs_admission.adapt.operations.tags import TAG_RESOURCE
+from ecs_admission.adapt.operations.task_definitions import (
+    REGISTER_DAEMON_TASK_DEFINITION,
+    REGISTER_TASK_DEFINITION,
+)
+from ecs_admission.adapt.operations.tasks import EXECUTE_COMMAND, RUN_TASK, START_TASK
 from ecs_admission.adapt.shapes import operation_input
 from ecs_admission.adapt.templates import refuse_templates
 from ecs_admission.adapt.wrappers import unwrap
 from ecs_admission.errors import InputError
 from ecs_admission.model import CanonicalObject
 
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation of the ECS API, with the Kubernetes words for what it writes."""
-
-    name: str
-    resource: str
-    kind: str
-
-
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         operation.name: operation
-        for operation in (Operation("RegisterTaskDefinition", resource="taskdefinitions", kind="TaskDefinition"),)
+        for operation in (
+            REGISTER_TASK_DEFINITION,
+            REGISTER_DAEMON_TASK_DEFINITION,
+            RUN_TASK,
+            START_TASK,
+            EXECUTE_COMMAND,
+            CREATE_SERVICE,
+            UPDATE_SERVICE,
+            CREATE_EXPRESS_GATEWAY_SERVICE,
+            UPDATE_EXPRESS_GATEWAY_SERVICE,
+            TAG_RESOURCE,
+        )
     }
 )
+
+VERBS = frozenset[str]().union(*(operation.verbs for operation in OPERATIONS.values()))
+"""Kubernetes' words for what the operations do."""
 
 
 def adapt_document(operation: str, data: bytes) -> CanonicalObject:

@@ -1,0 +1,1 @@
+"""Ways to hide a literal from the projection, each of which has to be denied or refused."""
