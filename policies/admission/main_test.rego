@@ -9,14 +9,19 @@ rules := {"one": {
 }}
 
 test_the_request_and_the_revision_are_echoed if {
-	evaluation := main.evaluation with input.request.uid as "some-uid" with data.revision.id as "some-revision"
+	request := {"request": {"uid": "some-uid"}, "counts": {"literals": 0}}
+	evaluation := main.evaluation with input as request with data.revision.id as "some-revision"
 	evaluation.decisionId == "some-uid"
 	evaluation.revision == "some-revision"
 }
 
 test_without_request_or_revision_there_is_no_evaluation if {
-	not main.evaluation with input as {} with data.revision.id as "some-revision"
-	not main.evaluation with input.request.uid as "some-uid"
+	not main.evaluation with input.counts.literals as 0 with data.revision.id as "some-revision"
+	not main.evaluation with input as {"request": {"uid": "some-uid"}, "counts": {"literals": 0}}
+}
+
+test_without_counts_nobody_knows_that_anything_was_looked_at if {
+	not main.evaluation with input.request.uid as "some-uid" with data.revision.id as "some-revision"
 }
 
 test_every_rule_is_evaluated_and_nothing_else if {

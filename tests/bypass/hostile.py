@@ -118,24 +118,18 @@ TRIGGERS: Mapping[str, str] = {
 }
 
 
-def value(text: str) -> Hostile:
+def value(text: str, name: str = "A") -> Hostile:
     """A variable that is `text` again and again."""
-
-    def make(size: int) -> bytes:
-        unit = len(json.dumps(text, ensure_ascii=False).encode()) - 2
-        return _bytes(environment(("A", text * ((size - _ENVELOPE) // unit))))
-
-    return make
+    return lambda size: _bytes(environment((name, _fill(text, size))))
 
 
-def named(text: str) -> Hostile:
-    """The same under the name of a secret."""
+def argument(text: str) -> Hostile:
+    """A script that is `text` again and again."""
+    return lambda size: _bytes(command("sh", "-c", _fill(text, size)))
 
-    def make(size: int) -> bytes:
-        unit = len(json.dumps(text, ensure_ascii=False).encode()) - 2
-        return _bytes(environment(("DB_PASSWORD", text * ((size - _ENVELOPE) // unit))))
 
-    return make
+def _fill(text: str, size: int) -> str:
+    return text * ((size - _ENVELOPE) // (len(json.dumps(text, ensure_ascii=False).encode()) - 2))
 
 
 def many(entry: Callable[[int], object], wrap: Callable[[list[object]], object]) -> Hostile:
@@ -144,6 +138,16 @@ def many(entry: Callable[[int], object], wrap: Callable[[list[object]], object])
     def make(size: int) -> bytes:
         unit = len(_bytes(entry(100_000))) + 1
         return _bytes(wrap([entry(100_000 + number) for number in range((size - _ENVELOPE) // unit)]))
+
+    return make
+
+
+def members(key: Callable[[int], str], wrap: Callable[[list[str]], object]) -> Hostile:
+    """As many members of an object as fit."""
+
+    def make(size: int) -> bytes:
+        unit = len(_bytes({key(100_000): None})) - 1
+        return _bytes(wrap([key(100_000 + number) for number in range((size - _ENVELOPE) // unit)]))
 
     return make
 
@@ -228,7 +232,9 @@ STRUCTURES: Mapping[str, Hostile] = {
     ),
     "variables with empty names": many(lambda n: {"name": "", "value": ""}, lambda items: task({"environment": items})),
     "variables that are empty": many(lambda n: {}, lambda items: task({"environment": items})),
-    "variables with other keys": many(lambda n: {"name": "A", f"a{n}": "b"}, lambda items: task({"environment": items})),
+    "variables with other keys": many(
+        lambda n: {"name": "A", f"a{n}": "b"}, lambda items: task({"environment": items})
+    ),
     "variables with numbers": many(lambda n: {"name": "A", "value": n}, lambda items: task({"environment": items})),
     "variables with accents": many(
         lambda n: {"name": f"\u00e4{n}", "value": "\u00e4"}, lambda items: task({"environment": items})
@@ -236,20 +242,20 @@ STRUCTURES: Mapping[str, Hostile] = {
     "variables in one spelling after another": many(
         lambda n: {"name": "A", "Value": "b"}, lambda items: task({"environment": items})
     ),
-    "secrets": many(
-        lambda n: {"name": f"A{n}", "valueFrom": f"/a/b{n}"}, lambda items: task({"secrets": items})
+    "secrets": many(lambda n: {"name": f"A{n}", "valueFrom": f"/a/b{n}"}, lambda items: task({"secrets": items})),
+    "containers": many(
+        lambda n: {"name": f"c{n}", "image": "a"}, lambda items: {"family": "a", "containerDefinitions": items}
     ),
-    "containers": many(lambda n: {"name": f"c{n}", "image": "a"}, lambda items: {"family": "a", "containerDefinitions": items}),
     "containers of nothing": many(lambda n: {}, lambda items: {"family": "a", "containerDefinitions": items}),
-    "labels": many(lambda n: f"a{n}", lambda items: task({"dockerLabels": _object(map(str, items))})),
-    "labels of secrets": many(lambda n: f"password{n}", lambda items: task({"dockerLabels": _object(map(str, items))})),
-    "labels that look random": many(
-        lambda n: f"aB3dE6gH9jK2{n}", lambda items: task({"dockerLabels": _object(map(str, items))})
+    "labels": members(lambda n: f"a{n}", lambda items: task({"dockerLabels": _object(items)})),
+    "labels of secrets": members(lambda n: f"password{n}", lambda items: task({"dockerLabels": _object(items)})),
+    "labels that look random": members(
+        lambda n: f"aB3dE6gH9jK2{n}", lambda items: task({"dockerLabels": _object(items)})
     ),
-    "labels of templates": many(lambda n: f"{{{{a{n}", lambda items: task({"dockerLabels": _object(map(str, items))})),
-    "options": many(
+    "labels of templates": members(lambda n: f"{{{{a{n}", lambda items: task({"dockerLabels": _object(items)})),
+    "options": members(
         lambda n: f"a{n}",
-        lambda items: task({"logConfiguration": {"logDriver": "a", "options": _object(map(str, items))}}),
+        lambda items: task({"logConfiguration": {"logDriver": "a", "options": _object(items)}}),
     ),
     "tags": many(lambda n: {"key": f"a{n}", "value": "b"}, lambda items: task(tags=items)),
     "volumes": many(lambda n: {"name": f"a{n}"}, lambda items: task(volumes=items)),
@@ -259,9 +265,9 @@ STRUCTURES: Mapping[str, Hostile] = {
     "arguments of secrets": many(lambda n: f"--password={n}", lambda items: task({"command": items})),
     "arguments of separators": many(lambda n: "&&", lambda items: task({"command": items})),
     "arguments of printers": many(lambda n: "echo", lambda items: task({"command": [*items, "--password-stdin"]})),
-    "unknown members": many(lambda n: f"a{n}", lambda items: {**task(), **_object(map(str, items))}),
-    "unknown members near to known ones": many(
-        lambda n: f"containerDefinition{n}", lambda items: {**task(), **_object(map(str, items))}
+    "unknown members": members(lambda n: f"a{n}", lambda items: {**task(), **_object(items)}),
+    "unknown members near to known ones": members(
+        lambda n: f"containerDefinition{n}", lambda items: {**task(), **_object(items)}
     ),
     "unknown members of a list": many(lambda n: {"name": "A", "b": "c"}, lambda items: {**task(), "x": items}),
     "unknown members of secrets": many(lambda n: {"password": "a"}, lambda items: {**task(), "x": items}),
@@ -270,7 +276,7 @@ STRUCTURES: Mapping[str, Hostile] = {
     "unknown lists": many(lambda n: [], lambda items: {**task(), "x": items}),
     "unknown objects": many(lambda n: {}, lambda items: {**task(), "x": items}),
     "nulls": many(lambda n: None, lambda items: {**task(), "x": items}),
-    "null members": many(lambda n: f"a{n}", lambda items: {**task(), **dict.fromkeys(map(str, items))}),
+    "null members": members(lambda n: f"a{n}", lambda items: {**task(), **dict.fromkeys(items)}),
     "deep lists": many(lambda n: json.loads("[" * 55 + "]" * 55), lambda items: {**task(), "x": items}),
     "deep objects with names": many(
         lambda n: json.loads('{"name":"a","b":' * 50 + "1" + "}" * 50), lambda items: {**task(), "x": items}
@@ -308,7 +314,9 @@ STRUCTURES: Mapping[str, Hostile] = {
     "a long reference": lambda size: _bytes(
         task({"secrets": [{"name": "A", "valueFrom": "arn:aws:ssm:" + ":" * (size - _ENVELOPE)}]})
     ),
-    "long names": many(lambda n: {"name": f"{n}" + "a_" * 250, "value": "b"}, lambda items: task({"environment": items})),
+    "long names": many(
+        lambda n: {"name": f"{n}" + "a_" * 250, "value": "b"}, lambda items: task({"environment": items})
+    ),
     "long names of other letters": many(
         lambda n: {"name": f"{n}" + "\u0430" * 300, "value": "b"}, lambda items: task({"environment": items})
     ),
@@ -359,14 +367,29 @@ STRUCTURES: Mapping[str, Hostile] = {
     "templates: blanks in lines": _repeated("\n \t \t "),
 }
 
+_UNDER_A_NAME = (
+    "assignments",
+    "look-alikes",
+    "double quotes",
+    "fallbacks",
+    "letters",
+    "spaces",
+    "emoji",
+    "private keys",
+)
+_IN_A_COMMAND = (
+    "assignments",
+    "flags",
+    "short flags",
+    "separators of a shell",
+    "logins",
+    "quotes with spaces",
+    "headers",
+)
+
 HOSTILE: Mapping[str, Hostile] = {
     **{f"a value of {what}": value(text) for what, text in TRIGGERS.items()},
-    **{f"a password of {what}": named(text) for what, text in TRIGGERS.items()},
-    **{
-        f"an argument of {what}": lambda size, text=text: _bytes(
-            command("sh", "-c", text * ((size - _ENVELOPE) // (len(json.dumps(text, ensure_ascii=False).encode()) - 2)))
-        )
-        for what, text in TRIGGERS.items()
-    },
+    **{f"a password of {what}": value(TRIGGERS[what], "DB_PASSWORD") for what in _UNDER_A_NAME},
+    **{f"an argument of {what}": argument(TRIGGERS[what]) for what in _IN_A_COMMAND},
     **STRUCTURES,
 }

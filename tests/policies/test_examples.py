@@ -9,6 +9,7 @@ from functools import partial
 import orjson
 import pytest
 
+from ecs_admission.adapt.operations import OPERATIONS
 from ecs_admission.adapt.submission import read_operation
 from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.engines.pack import Pack
@@ -103,6 +104,11 @@ def test_every_rule_has_examples_that_break_it_and_look_alikes_that_do_not(pack:
     assert {rule for rule in pack.catalogue if broken[rule] < AT_LEAST} == set()
     assert {rule for rule in pack.catalogue if kept[rule] < AT_LEAST} == set()
     assert {example.rule for example in EXAMPLES} == pack.catalogue.keys()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_has_examples_that_are_denied_and_allowed(operation: str) -> None:
+    assert {bool(example.causes) for example in EXAMPLES if example.operation == operation} == {True, False}
 
 
 def test_every_variant_of_a_rule_has_an_example(pack: Pack, reviewer: Reviewer) -> None:

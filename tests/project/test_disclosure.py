@@ -54,6 +54,14 @@ def test_a_random_run_is_found_wherever_it_stands() -> None:
     assert looks_random(f"prod/my.service-{letters(24)}_x")
 
 
+@pytest.mark.parametrize("padding", ["x" * 176, "0" * 90, "word" * 30, "Words" * 20])
+def test_what_stands_around_a_random_run_does_not_hide_it(padding: str) -> None:
+    generated = "5Nm4GUo35co2hoQETzRBV9ib"
+    assert looks_random(generated + padding)
+    assert looks_random(padding + generated)
+    assert looks_random(padding + generated + padding)
+
+
 def test_short_runs_are_not_judged() -> None:
     assert not looks_random("a1B2c3D-e5F6g7H")
     assert looks_random("a1B2c3D4-e5F6g7H8")

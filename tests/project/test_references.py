@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from ecs_admission.engines.pack import Pack
 from ecs_admission.project.references import (
     ParsedReference,
+    parse_configuration_file,
+    parse_credential_spec,
+    parse_credentials_arn,
     parse_credentials_parameter,
     parse_environment_file,
+    parse_security_option,
     parse_value_from,
 )
 from tests.project.samples import unhurried
@@ -179,3 +183,64 @@ def test_any_text_is_read_and_never_both_understood_and_a_problem(
 def test_a_secret_has_one_or_four_parts_after_the_word_secret(parts: list[str]) -> None:
     parsed = parse_value_from("arn:aws:secretsmanager:eu-west-1:111122223333:secret:" + ":".join(parts))
     assert (parsed.problem is None) == (len(parts) in (1, 4) and parts[0] != "")
+
+
+FILE = ParsedReference(service="s3", partition="aws", resource="specs/web.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (SECRET, None),
+        (PARAMETER, None),
+        (f"{SECRET}:password::", "json-key-parts"),
+        ("db", "malformed-arn"),
+        ("/prod/db", "malformed-arn"),
+        ("", "empty"),
+        ("arn:aws:s3:::specs/web.json", "malformed-arn"),
+        ("arn:aws:kms:eu-west-1:111122223333:key/x", "wrong-service"),
+    ],
+)
+def test_credentials_of_a_share_are_a_whole_arn(text: str, problem: str | None) -> None:
+    assert parse_credentials_arn(text).problem == problem
+
+
+@pytest.mark.parametrize("prefix", ["credentialspec", "credentialspecdomainless"])
+def test_a_credential_spec_is_an_object_in_s3_or_a_parameter(prefix: str) -> None:
+    assert parse_credential_spec(f"{prefix}:arn:aws:s3:::specs/web.json") == FILE
+    assert parse_credential_spec(f"{prefix}:{PARAMETER}") == ParsedReference(service="ssm", resource="prod/db", **PARTS)
+
+
+def test_a_credential_spec_in_a_file_is_no_reference() -> None:
+    assert parse_credential_spec("credentialspec:file://web.json") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "invalid-name"),
+        ("hunter2", "invalid-name"),
+        ("arn:aws:s3:::specs/web.json", "invalid-name"),
+        ("credentialspec:", "empty"),
+        ("credentialspec:web.json", "malformed-arn"),
+        ("credentialspec:arn:aws:s3:::specs", "malformed-arn"),
+        (f"credentialspec:{SECRET}", "wrong-service"),
+    ],
+)
+def test_anything_else_is_no_credential_spec(text: str, problem: str) -> None:
+    parsed = parse_credential_spec(text)
+    assert parsed is not None
+    assert parsed.problem == problem
+
+
+def test_a_security_option_is_a_reference_where_it_is_a_credential_spec() -> None:
+    assert parse_security_option("credentialspec:arn:aws:s3:::specs/web.json") == FILE
+    assert [parse_security_option(text) for text in ("no-new-privileges", "label:type:x", "")] == [None] * 3
+
+
+def test_a_configuration_file_of_firelens_is_a_reference_where_it_is_in_s3() -> None:
+    assert parse_configuration_file("arn:aws:s3:::specs/web.json") == FILE
+    assert parse_configuration_file("/fluent-bit/etc/extra.conf") is None
+    parsed = parse_configuration_file("arn:aws:s3:::specs")
+    assert parsed is not None
+    assert parsed.problem == "malformed-arn"

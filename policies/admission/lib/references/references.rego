@@ -5,7 +5,16 @@ package admission.lib.references
 
 # METADATA
 # description: The fields in which ECS resolves a reference at task start with the task execution role.
-fields := {"secrets", "secretOptions", "repositoryCredentials", "environmentFiles"}
+fields := {
+	"secrets",
+	"secretOptions",
+	"repositoryCredentials",
+	"environmentFiles",
+	"firelensOption",
+	"credentialSpecs",
+	"dockerSecurityOptions",
+	"fsxCredentials",
+}
 
 # METADATA
 # description: The references that ECS resolves at task start.

@@ -14,15 +14,27 @@
 #     Store the value in AWS Secrets Manager or as an SSM SecureString parameter, delete {name} from the environment of
 #     container {container}, and add {name} to its secrets with the ARN as valueFrom. Rotate the value, since it has been
 #     in a pipeline in clear.
+#   variants:
+#     override:
+#       remediation: >-
+#         An override takes no secrets, so this request cannot pass the value safely. Store it in AWS Secrets Manager or as an
+#         SSM SecureString parameter, register a new revision of the task definition that has {name} under secrets of container
+#         {container} with the ARN as valueFrom, delete {name} from the overrides and start that revision. Rotate the value,
+#         since it has been in a pipeline in clear.
 package admission.rules.plaintext.environment
 
 import data.admission.lib.literals
+import data.admission.lib.operations
 
 # METADATA
 # scope: document
 # description: The environment variables whose literal is a secret.
-findings contains {"at": literal.pointer} if {
+findings contains object.union({"at": literal.pointer}, _variant) if {
 	some literal in input.literals
 	literal.field == "environment"
 	literals.leaks(literal)
 }
+
+default _variant := {}
+
+_variant := {"variant": "override"} if operations.overrides

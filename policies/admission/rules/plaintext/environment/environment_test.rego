@@ -24,3 +24,18 @@ test_a_value_that_cannot_be_a_secret_is_none if {
 test_a_literal_elsewhere_is_none if {
 	environment.findings == set() with input.literals as [literal("command", "opaque", "name")]
 }
+
+test_an_override_is_told_from_a_definition[operation] if {
+	some operation in ["RunTask", "StartTask"]
+	expected := {{"at": "/p", "variant": "override"}}
+	request := {"operation": operation}
+	found := [literal("environment", "opaque", "name")]
+	environment.findings == expected with input as {"request": request, "literals": found}
+}
+
+test_other_operations_have_the_words_of_the_rule[operation] if {
+	some operation in ["CreateExpressGatewayService", "RegisterDaemonTaskDefinition"]
+	request := {"operation": operation}
+	found := [literal("environment", "opaque", "name")]
+	environment.findings == {{"at": "/p"}} with input as {"request": request, "literals": found}
+}

@@ -13,15 +13,26 @@
 #   remediation: >-
 #     Move {name} from environment to secrets of container {container} and give the same ARN as valueFrom; or, where the
 #     application reads the secret by its ARN, let the name say so ({name}_ARN).
+#   variants:
+#     override:
+#       remediation: >-
+#         An override takes no secrets. Register a new revision of the task definition that has {name} under secrets of
+#         container {container} with the same ARN as valueFrom, and start that revision without the override; or, where the
+#         application reads the secret by its ARN, let the name say so ({name}_ARN).
 package admission.rules.plaintext["misplaced-reference"]
 
 import data.admission.lib.literals
+import data.admission.lib.operations
 
 # METADATA
 # scope: document
 # description: The environment variables with a secret's name and an ARN as value.
-findings contains {"at": literal.pointer} if {
+findings contains object.union({"at": literal.pointer}, _variant) if {
 	some literal in input.literals
 	literal.field == "environment"
 	literals.misplaced(literal)
 }
+
+default _variant := {}
+
+_variant := {"variant": "override"} if operations.overrides

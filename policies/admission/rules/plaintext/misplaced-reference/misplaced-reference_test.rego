@@ -6,6 +6,7 @@ literal(field, kind) := {
 	"pointer": "/p",
 	"field": field,
 	"kind": kind,
+	"service": "secretsmanager",
 	"signals": [{"detector": "name", "rule": "password", "confidence": "high"}],
 }
 
@@ -19,4 +20,10 @@ test_another_value_is_none if {
 
 test_another_field_is_none if {
 	rule.findings == set() with input.literals as [literal("command", "arn")]
+}
+
+test_an_override_is_told_from_a_definition if {
+	request := {"operation": "RunTask"}
+	expected := {{"at": "/p", "variant": "override"}}
+	rule.findings == expected with input as {"request": request, "literals": [literal("environment", "arn")]}
 }

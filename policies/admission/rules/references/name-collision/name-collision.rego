@@ -19,27 +19,29 @@
 #       remediation: Keep one entry of {name} in the secrets of container {container}.
 package admission.rules.references["name-collision"]
 
+import data.admission.lib.containers
+
 # METADATA
 # scope: document
 # description: The secrets whose name is taken.
-findings contains {"at": _pointer(c, s), "variant": "environment"} if {
-	some c, container in input.object.containerDefinitions
+findings contains {"at": _pointer(place, s), "variant": "environment"} if {
+	some place, container in containers.at
 	some s, secret in container.secrets
 	secret.name in container.environmentNames
 }
 
-findings contains {"at": _pointer(c, s), "variant": "secret"} if {
-	some c, name
-	places := _places[c][name]
-	first := min(places)
-	some s in places
+findings contains {"at": _pointer(place, s), "variant": "secret"} if {
+	some place, name
+	positions := _positions[place][name]
+	first := min(positions)
+	some s in positions
 	s > first
 }
 
 # Where the secrets of each name stand in each container.
-_places[c][secret.name] contains s if {
-	some c, container in input.object.containerDefinitions
+_positions[place][secret.name] contains s if {
+	some place, container in containers.at
 	some s, secret in container.secrets
 }
 
-_pointer(c, s) := concat("/", ["/containerDefinitions", format_int(c, 10), "secrets", format_int(s, 10), "name"])
+_pointer(place, s) := concat("/", [place, "secrets", format_int(s, 10), "name"])

@@ -33,3 +33,8 @@ test_a_container_without_either_is_none if {
 test_an_environment_without_a_name_is_none if {
 	rule.findings == set() with input.object.containerDefinitions as [container([null, null], ["A"])]
 }
+
+test_the_container_of_express_mode_is_looked_at if {
+	expected := {{"at": "/primaryContainer/secrets/0/name", "variant": "environment"}}
+	rule.findings == expected with input.object as {"primaryContainer": container(["A"], ["A"])}
+}

@@ -11,12 +11,24 @@
 #   action: deny
 #   message: environment variable {name} of container {container} has a valueFrom, which only secrets takes
 #   remediation: Move the entry of {name} from environment to secrets of container {container}.
+#   variants:
+#     override:
+#       message: the override of {name} in container {container} has a valueFrom, which no override takes
+#       remediation: >-
+#         Register a new revision of the task definition that has the entry under secrets of container {container}, delete it
+#         from the overrides and start that revision.
 package admission.rules.references["value-from-in-environment"]
+
+import data.admission.lib.operations
 
 # METADATA
 # scope: document
 # description: The references that stand in environment.
-findings contains {"at": reference.pointer} if {
+findings contains object.union({"at": reference.pointer}, _variant) if {
 	some reference in input.references
 	reference.field == "environment"
 }
+
+default _variant := {}
+
+_variant := {"variant": "override"} if operations.overrides

@@ -15,13 +15,14 @@
 #     ssm:GetParameters on what is referenced (and kms:Decrypt where a customer managed key encrypts it).
 package admission.rules.roles["execution-role-missing"]
 
+import data.admission.lib.operations
 import data.admission.lib.references
 
 # METADATA
 # scope: document
-# description: The task definition, where it has references and no execution role.
+# description: The request that makes a task definition, where it has references and no execution role.
 findings contains {"at": "/executionRoleArn"} if {
-	input.request.operation == "RegisterTaskDefinition"
+	operations.defines
 	count(references.injected) > 0
 	not _has_role
 }

@@ -13,6 +13,11 @@ test_a_reference_without_a_role_is_a_finding[field] if {
 	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", {}, field)
 }
 
+test_every_operation_that_defines_a_task_needs_one[operation] if {
+	some operation in ["RegisterDaemonTaskDefinition", "CreateExpressGatewayService"]
+	rule.findings == {{"at": "/executionRoleArn"}} with input as request(operation, {}, "secrets")
+}
+
 test_a_task_role_is_no_execution_role if {
 	object := {"taskRoleArn": "web"}
 	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", object, "secrets")
@@ -27,6 +32,7 @@ test_a_reference_that_ecs_does_not_resolve_needs_none if {
 	rule.findings == set() with input as request("RegisterTaskDefinition", {}, "environment")
 }
 
-test_other_operations_are_none if {
-	rule.findings == set() with input as request("RunTask", {}, "secrets")
+test_other_operations_are_none[operation] if {
+	some operation in ["RunTask", "CreateService", "UpdateExpressGatewayService"]
+	rule.findings == set() with input as request(operation, {}, "secrets")
 }
