@@ -12,6 +12,7 @@ from ecs_admission.project.patterns import PatternSet
 
 _CHANGES = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[A-Za-z])")
 _MANY_CHANGES = 12
+_RUN = re.compile(r"[A-Za-z0-9/+]{40,}={0,2}")
 _KEY_CHARS = 40
 _CHECKED = "aws-secret-access-key"
 """The rule whose pattern alone says too little."""
@@ -31,13 +32,18 @@ class NativeDetector:
     def scan(self, batch: Batch) -> Iterator[tuple[int, Signal]]:
         """See `Detector`."""
         for number, index in self._set.candidates(batch.values):
-            rule, found = self._rules[number], self._set.patterns[number].finditer(batch.leaves[index].value)
-            if any(rule != _CHECKED or _is_mixed(match.group()) for match in found):
-                yield index, Signal(self.name, self._rules[number])
+            rule, value = self._rules[number], batch.leaves[index].value
+            if _holds_key(value) if rule == _CHECKED else self._set.patterns[number].search(value):
+                yield index, Signal(self.name, rule)
 
     def knows(self, text: str) -> bool:
         """See `Detector`."""
         return any(True for _ in self.scan(Batch([Leaf("", None, "", text)])))
+
+
+def _holds_key(value: str) -> bool:
+    """True where some run of the value is a key: not only the first, which may be there to distract."""
+    return any(_is_mixed(run) for run in _RUN.findall(value))
 
 
 def _is_mixed(text: str) -> bool:
