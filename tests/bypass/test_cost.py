@@ -22,29 +22,24 @@ _MARGIN = 1.6
 
 WHOLE = (
     "a value of schemes and userinfo",
-    "a value of userinfo",
     "a value of assignments",
+    "a value of names with colons",
+    "a value of lines of names",
     "a value of double quotes",
     "a value of backslashes",
     "a value of dollar braces",
     "a value of fallbacks within fallbacks",
     "a value of double braces",
     "a value of keys of XML",
-    "a value of private keys",
     "a value of look-alikes",
     "a password of letters",
     "an argument of short flags",
-    "an argument of separators of a shell",
-    "variables",
     "variables of secrets",
-    "containers",
-    "labels",
     "unknown members",
     "unknown numbers",
     "deep lists",
     "deep objects of secrets",
     "JSON in JSON in JSON",
-    "JSON of pairs in a value",
     "base64 of JSON",
     "a long name of secrets",
     "random words",
@@ -54,8 +49,8 @@ WHOLE = (
     "YAML: open flow",
     "YAML: flow of objects",
 )
-"""Kinds that are judged at full size. The others are judged at an eighth of it, in a quarter of the time: a cost that grows
-faster than the body shows there as well."""
+"""Kinds that are judged at full size. The others are judged at an eighth of it, in a quarter of the time: a cost that
+grows faster than the body shows there as well."""
 
 LINEAR = (
     "a value of assignments",
