@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _MAX_FLAG_CHARS = 80
-_SEPARATORS = frozenset({"&&", "||", "|", ";", "&", "then", "do", "exec", "sudo", "nohup", "time", "--"})
+_SEPARATORS = frozenset(
+    {"&&", "||", "|", ";", "&", "then", "do", "exec", "sudo", "nohup", "time", "--", "CMD", "CMD-SHELL"}
+)
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}=")
 _LONG_FLAG = re.compile(r"-{1,2}[A-Za-z][A-Za-z0-9_.-]{1,80}")
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,60}):[ \t]{0,8}(?=\S)")
@@ -59,6 +61,8 @@ _ATTACHED: Mapping[str, str] = {
     **dict.fromkeys(("redis-cli", "valkey-cli"), "-a"),
 }
 
+_CURL_FLAGS = re.compile(r"-[A-Za-z]*u")
+
 # Flags whose next argument is `user:password`.
 _USER_AND_PASSWORD: Mapping[str, frozenset[str]] = {
     "curl": frozenset({"-u", "--user", "-U", "--proxy-user"}),
@@ -72,6 +76,8 @@ _USER_AND_PASSWORD: Mapping[str, frozenset[str]] = {
 _LOGIN_COMMANDS = frozenset({"az", "docker", "helm", "nerdctl", "oc", "podman", "skopeo", "buildah"})
 _LOGINS = frozenset({"sqlplus", "rman", "expdp", "impdp", "sqlldr"})
 _PRINTERS = frozenset({"echo", "printf"})
+
+_KNOWN_PROGRAMS = frozenset({*_NEXT, *_ATTACHED, *_USER_AND_PASSWORD, *_LOGINS, *_LOGIN_COMMANDS})
 
 # `-p x` of a program nobody named: a password where it looks like one.
 _UNKNOWN_PROGRAM_FLAGS = frozenset({"-p", "-pw", "--pw"})
@@ -107,6 +113,8 @@ def named_arguments(arguments: Sequence[str]) -> Iterator[NamedArgument]:
         if at_start and not _ASSIGNED.match(argument):
             program = None if argument.startswith("-") else argument.rpartition("/")[2]
             at_start = False
+        elif argument.rpartition("/")[2] in _KNOWN_PROGRAMS:  # behind `env X=1`, `timeout 5` and the like
+            program = argument.rpartition("/")[2]
         yield from _attached(program, index, argument)
         if index + 1 < len(arguments):
             known = None if program in _LOGIN_COMMANDS and is_login else program
@@ -123,7 +131,7 @@ def _next(program: str | None, flag: str, index: int, value: str) -> Iterator[Na
         return
     if flag in _HEADER_FLAGS and (header := _HEADER.match(value)):
         yield NamedArgument(index, header.end(), header.group(1))
-    elif program is not None and flag in _USER_AND_PASSWORD.get(program, ()) and ":" in value:
+    elif program is not None and _takes_login(program, flag) and ":" in value:
         yield NamedArgument(index, value.index(":") + 1, "password")
     elif program is not None and flag in _NEXT.get(program, ()):
         yield NamedArgument(index, 0, "password")
@@ -133,6 +141,12 @@ def _next(program: str | None, flag: str, index: int, value: str) -> Iterator[Na
         yield NamedArgument(index, 0, "password", certain=False)
     elif _LONG_FLAG.fullmatch(flag) and not value.startswith("--"):
         yield NamedArgument(index, 0, flag.lstrip("-"))
+
+
+def _takes_login(program: str, flag: str) -> bool:
+    return flag in _USER_AND_PASSWORD.get(program, ()) or (
+        program == "curl" and _CURL_FLAGS.fullmatch(flag) is not None
+    )
 
 
 def _attached(program: str | None, index: int, argument: str) -> Iterator[NamedArgument]:

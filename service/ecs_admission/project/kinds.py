@@ -70,7 +70,7 @@ class KindModel:
         if _NUMBER.fullmatch(text):
             return "number"
         if self._setting.fullmatch(text):
-            return "setting"
+            return "random" if _looks_generated(text) else "setting"
         for kind, form in _FORMS:
             if form.fullmatch(text):
                 return kind
@@ -82,7 +82,7 @@ def _location(text: str) -> str | None:
     if text == "/":
         return "path"
     if _SCHEME.match(text) and _URL.fullmatch(text):
-        return "url"
+        return "random" if _looks_generated(text) else "url"
     if _FILE.fullmatch(text) or _IMAGE.fullmatch(text):
         return "path"
     if not (_PATH.fullmatch(text) or _RELATIVE.fullmatch(text)):

@@ -21,11 +21,9 @@ _LISTS = (
     "placeholders", "settings",
 )  # fmt: skip
 
-_INVISIBLE = re.compile(
-    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
-)
-"""Characters that take no room: they could split a word that a person still reads."""
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+_UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me", "Cn", "Co"})
+"""Categories of characters that are not seen, or only on the letter before: they could split a word."""
 _LOOK_ALIKES = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u043a\u043d\u0442\u0432\u043c"
     "\u0410\u0415\u041e\u0420\u0421\u0423\u0425\u0406\u0405\u0408\u041a\u041d\u0422\u0412\u041c"
@@ -33,6 +31,9 @@ _LOOK_ALIKES = str.maketrans(
     "aeopcyxisjkhtbmAEOPCYXISJKHTBMaeopkvtAEOPKNTIid",
 )
 """Cyrillic and Greek letters that look like Latin ones."""
+
+_LEET = str.maketrans("01345@$", "oleasas")
+_LEET_INSIDE = re.compile(r"[A-Za-z][01345@$]{1,2}[A-Za-z]")
 
 Phrase = tuple[str, ...]
 
@@ -64,6 +65,19 @@ class NameModel:
         self._glued = tuple(sorted(_texts(words, "glued"), key=len, reverse=True))
 
     def classify(self, name: str) -> NameVerdict:
+        """Judge a name as it stands, and where that says nothing, without odd capitals and with digits for letters."""
+        verdict = self._classify(name)
+        if verdict.confidence is None and not name.islower() and not name.isupper():
+            verdict = self._if_high(name.lower(), verdict)
+        if verdict.confidence is None and _LEET_INSIDE.search(name):
+            verdict = self._if_high(name.translate(_LEET).lower(), verdict)
+        return verdict
+
+    def _if_high(self, spelled: str, otherwise: NameVerdict) -> NameVerdict:
+        verdict = self._classify(spelled)
+        return verdict if verdict.confidence == "high" else otherwise
+
+    def _classify(self, name: str) -> NameVerdict:
         """Judge a name. One of more than 256 characters is judged by whether a secret's word is at either end of it."""
         words = split_words(name[-MAX_NAME_CHARS:])
         if len(name) > MAX_NAME_CHARS:
@@ -116,7 +130,11 @@ def plain_text(text: str) -> str:
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFKD", text.translate(_LOOK_ALIKES))
-    return _INVISIBLE.sub("", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    return "".join(c for c in decomposed if c in "\n\t" or not _is_unseen(c))
+
+
+def _is_unseen(character: str) -> bool:
+    return character in _FILLERS or unicodedata.category(character) in _UNSEEN
 
 
 def split_words(name: str) -> Phrase:

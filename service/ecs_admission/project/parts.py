@@ -19,7 +19,7 @@ import orjson
 from ecs_admission.project.arguments import named_arguments
 from ecs_admission.project.detectors.protocol import Batch, Leaf
 from ecs_admission.project.names import NameVerdict, plain_text
-from ecs_admission.project.patterns import PatternSet
+from ecs_admission.project.patterns import PatternSet, compile_pattern
 from ecs_admission.project.structured import named_values
 
 MAX_PARTS = 2000
@@ -27,6 +27,8 @@ MAX_PARTS = 2000
 
 _MAX_DEPTH = 3
 _NAME_CHARS = 80
+_LOOK_AHEAD = 256
+_LOOK_BACK = 64
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 _MAX_UNPACKED_BYTES = 65536
@@ -38,7 +40,7 @@ _VALUE = (
     r"(?:''|\"\")?(\$\{[^}\n]*\}|\$\([^)\n]*\)|`[^`\n]*`|\\*\"[^\"\n]*|\\*'[^'\n]*"
     r"|[&<>|)]?[^\s\"'&;,|<>)\]}=][^\s\"'&;,|)\]}]*)"
 )
-_ASSIGNMENT = r"(?i)(?:%s)[a-z0-9_.-]*(\\*[\"']?\]?)[ \t]*(:=|=>|==?|:)[ \t]*" + _VALUE
+_ASSIGNMENT = r"(?i)(?:%s)[a-z0-9_.-]*(\\*[\"']?\]?)[ \t]*(:=|=>|==?|:)[ \t]*"
 _SPACED = (
     r"(?i)(?:^|[\s;\"'])(?:requirepass|masterauth|password|passwd|identified by|secret|token)[ \t]+(['\"]?[^\s;]+)"
 )
@@ -52,7 +54,8 @@ _SFTP_USER = r"(?m)^[a-z][\w.-]*:([^:,\s/]{4,}):\d{2,5}(?::|$)"
 _NETRC = r"(?i)\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)"
 _XML_TEXT = r"(?i)<[a-z:_.-]*(?:%s)[a-z_.-]*>([^<\s][^<]*)</"
 _XML_PAIR = r"(?i)\b(?:key|name)=\"([^\"]*(?:%s)[^\"]*)\"\s+value=\"([^\"]+)\""
-_FALLBACK = r"\$\{([A-Za-z_][A-Za-z0-9_]*):?[-=]([^}\n]+)"
+_FALLBACK = r"\$\{([A-Za-z_][A-Za-z0-9_]*):?([-=+?])([^}\n]+)"
+_ECHO = r"(?:\$\(|`)[ \t]*(?:echo|printf)[ \t]+(?:-n[ \t]+)?[\"']?([^\s\"'`)$]+)"
 _JSON = r"(?m)^[ \t]*[{\[]"
 _WORDS = (
     r"(?:^|[\s;&|\"'])-{1,2}(?:[A-Za-z0-9_.-]*(?i:%s)|[aHkKpPuUw]|pw|passin|passout|header|http-header|add-header"
@@ -68,7 +71,7 @@ _BASE64 = (
 _BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,80}\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,120}")
 _OPENERS = frozenset(" \t\r\n\"'`?&;,{([<$@\\")
-_LINE_START = re.compile(r"(?:^|\n)[ \t]*(?:- )?[\"']?\Z")
+_INDENT = re.compile(r"[ \t]*(?:- )?[\"']?")
 _SHELL_WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"';|&]+|&&|\|\||[;|&]")
 _PRINTABLE = re.compile(r"[\t\n\r\x20-\x7e]{8,}")
 
@@ -82,6 +85,7 @@ class PartFinder:
     def __init__(self, stems: Sequence[str], classify: Classify) -> None:
         alternatives = "|".join(sorted(re.escape(stem) for stem in stems))
         self._classify = classify
+        self._value = compile_pattern(_VALUE)
         self._forms: tuple[tuple[str, Reader], ...] = (
             (_JSON, self._json),
             (_ASSIGNMENT % alternatives, self._assignments),
@@ -98,6 +102,7 @@ class PartFinder:
             (_XML_TEXT % alternatives, _reads("password")),
             (_XML_PAIR % alternatives, _pairs),
             (_FALLBACK, _fallbacks),
+            (_ECHO, _echoed),
             (_BASE64, _decoded),
         )
         self._set = PatternSet([pattern for pattern, _ in self._forms])
@@ -124,9 +129,9 @@ class PartFinder:
             if len(parts) >= MAX_PARTS:
                 return False
             parts.append(part)
-            if depth < _MAX_DEPTH and part.hint in ("decoded", "text"):
+            if part.hint in ("decoded", "text"):
                 for inner in self._set.occurring(part.value):
-                    if not self._collect(part, inner, parts, depth + 1):
+                    if depth >= _MAX_DEPTH or not self._collect(part, inner, parts, depth + 1):
                         return False
         return True
 
@@ -138,16 +143,19 @@ class PartFinder:
         searched = text.encode("ascii", "replace")
         position = 0
         while match := pattern.search(searched, position):
+            # What follows a harmless name is looked at too: `--token-url=https://host/?client_secret=x`.
+            position = match.end()
             begin, name = _whole_name(text, match.start(), match.start(1))
             if name is None or self._classify(name).confidence is None:
-                # What follows a harmless name is looked at too: `--token-url=https://host/?client_secret=x`.
-                position = max(match.start(3), match.start() + 1)
                 continue
-            position = match.end()
+            found = self._value.match(searched, match.end())
+            if found is None:
+                continue
+            position = found.end()
             sign, quote = match.group(2).decode(), match.group(1).decode()
-            is_assignment = _is_assignment(text, begin, sign, quote, match.start(3))
-            value = text[match.start(3) : match.end(3)].lstrip("\\").strip("\"'")
-            yield _part(leaf, value, name, match.start(3), "assignment" if is_assignment else "prose")
+            is_assignment = _is_assignment(text, begin, sign, quote, match.end())
+            value = text[found.start(1) : found.end(1)].lstrip("\\").strip("\"'")
+            yield _part(leaf, value, name, found.start(1), "assignment" if is_assignment else "prose")
 
     def _words(self, leaf: Leaf, _: re.Pattern[Any]) -> Iterator[Leaf]:
         """A string of several words is read as a shell would split it."""
@@ -200,11 +208,21 @@ def _pairs(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
 
 
 def _fallbacks(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
-    """`${NAME:-literal}`: the literal goes by the name of the variable, and by that of the whole string."""
+    """`${NAME:-literal}`: the literal goes by the name of the variable, and by that of the whole string.
+
+    Behind `?` stands a message, which is a secret only where it looks like one.
+    """
     for match in pattern.finditer(leaf.value):
-        yield _part(leaf, match.group(2), match.group(1), match.start(2), "assignment")
+        hint = "prose" if match.group(2) == "?" else "assignment"
+        for name in {match.group(1), leaf.name} - {None}:
+            yield _part(leaf, match.group(3), name, match.start(3), hint)
+
+
+def _echoed(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
+    """`$(echo literal)` goes by the name of the whole string."""
+    for match in pattern.finditer(leaf.value):
         if leaf.name is not None:
-            yield _part(leaf, match.group(2), leaf.name, match.start(2), "assignment")
+            yield _part(leaf, match.group(1), leaf.name, match.start(1), "prose")
 
 
 def _decoded(leaf: Leaf, pattern: re.Pattern[Any]) -> Iterator[Leaf]:
@@ -252,7 +270,7 @@ def _whole_name(text: str, start: int, end: int) -> tuple[int, str | None]:
     last, before_last = text[begin - 1 : begin], text[max(0, begin - 2) : begin - 1]
     opened = not last or last in _OPENERS or (last == "/" and before_last in " ")
     if last == ":":  # `label:token=x`, `//registry/:_authToken=x`, but not `user:pass=word@host`
-        opened = text[end : end + 1] == "=" and "@" not in text[end:].partition(" ")[0]
+        opened = text[end : end + 1] == "=" and "@" not in text[end : end + _LOOK_AHEAD].partition(" ")[0]
     return begin, name if opened and _NAME.fullmatch(name) else None
 
 
@@ -261,4 +279,11 @@ def _is_assignment(text: str, start: int, sign: str, quote: str, value_start: in
     if sign != ":" or quote or text[value_start : value_start + 1] in "\"'\\":
         return True
     flag = text[start : start + 1] == "-" or text[max(0, start - 1) : start] == "/"
-    return flag or (text[value_start - 1] in " \t" and _LINE_START.search(text[:start]) is not None)
+    return flag or (text[value_start - 1] in " \t" and _begins_line(text, start))
+
+
+def _begins_line(text: str, start: int) -> bool:
+    """True where nothing but an indent, a dash or a quote stands before `start` on its line."""
+    before = text[max(0, start - _LOOK_BACK) : start]
+    _, line_break, line = before.rpartition("\n")
+    return (bool(line_break) or start <= _LOOK_BACK) and _INDENT.fullmatch(line) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-_NAMING = ("name", "key", "Name", "Key")
+_NAMING = ("name", "key", "Name", "Key", "var", "variable", "option", "OptionName")
 _MAX_NAME_CHARS = 256
 _MAX_PAIRS = 5000
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from ecs_admission.model import REDACTED, JSONObject
-from ecs_admission.project.arguments import named_arguments
+from ecs_admission.project.arguments import NamedArgument, named_arguments
 from ecs_admission.project.detectors.protocol import Leaf
 from ecs_admission.project.disclosure import Aliases, Disclosure, looks_random
 from ecs_admission.project.fields import NAME, Node
@@ -67,23 +67,26 @@ class Walk:
         self.leaves.append(Leaf(pointer, container, node_field, text))
         return self.aliases.alias(text)
 
-    def unknown(
-        self, value: Any, node_field: str, pointer: str, container: str | None, name: str | None = None
-    ) -> None:
-        """Take every string below a value that AWS's model does not describe as a literal, keys included."""
+    def unknown(self, value: Any, node_field: str, pointer: str, container: str | None, *names: str | None) -> None:
+        """Take every string below a value that AWS's model does not describe as a literal, keys included.
+
+        `names` are what the value goes by: its key behind those above it, and the name beside it.
+        """
         if isinstance(value, dict):
             beside = name_beside(value)
             for index, (key, inner) in enumerate(value.items()):
                 place = f"{pointer}/<{index}>"
                 self.leaves.append(Leaf(place, container, node_field, key))
-                self.unknown(inner, node_field, place, container, joined_name(name, key))
-                if beside is not None and inner is not beside and not isinstance(inner, dict):
-                    self.unknown(inner, node_field, place, container, beside)
+                inherited = beside if beside is not None and inner is not beside else names[-1] if names else None
+                self.unknown(
+                    inner, node_field, place, container, joined_name(names[0] if names else None, key), inherited
+                )
         elif isinstance(value, list):
             for index, inner in enumerate(value):
-                self.unknown(inner, node_field, f"{pointer}/{index}", container, name)
+                self.unknown(inner, node_field, f"{pointer}/{index}", container, *names)
         elif value is not None and not isinstance(value, bool):
-            self._leaf(str(value), node_field, pointer, container, name)
+            for name in dict.fromkeys(names or (None,)):
+                self._leaf(str(value), node_field, pointer, container, name)
 
     def _structure(self, value: JSONObject, node: Node, pointer: str, container: str | None, outer: str | None) -> Any:
         if node.is_container:
@@ -103,7 +106,25 @@ class Walk:
                 shown[key] = self._string(inner, member, f"{pointer}/{key}", container, name=name)
             else:
                 shown[key] = self.visit(inner, member, f"{pointer}/{key}", container, name)
+        if node.is_container:
+            self._behind_entry_point(value, pointer, container)
         return shown
+
+    def _behind_entry_point(self, value: JSONObject, pointer: str, container: str | None) -> None:
+        """A container runs its entry point followed by its command: a flag of one can name a value of the other."""
+        entry_point, command = value.get("entryPoint"), value.get("command")
+        if not isinstance(entry_point, list) or not isinstance(command, list):
+            return
+        for named in named_arguments([*self._bounded(entry_point), *self._bounded(command)]):
+            index = named.index - min(len(entry_point), _MAX_ITEMS)
+            if index >= 0:
+                self._argument(command[index], named, f"{pointer}/command/{index}", container, "command")
+
+    def _argument(
+        self, argument: str, named: NamedArgument, pointer: str, container: str | None, node_field: str
+    ) -> None:
+        hint, text = "assignment" if named.certain else "prose", argument[named.start :]
+        self.leaves.append(Leaf(pointer, container, node_field, text, named.name, offset=named.start, hint=hint))
 
     def _bounded(self, items: list[Any]) -> list[Any]:
         return items[: self._bound(items)]
@@ -156,9 +177,7 @@ class Walk:
     def _stray(self, key: str, value: Any, pointer: str, container: str | None, beside: str | None) -> None:
         """A member that AWS does not know. It may hold what the member beside it names: `{"name": "A", "val": "x"}`."""
         self.leaves.append(Leaf(pointer, container, "unknown", key))
-        self.unknown(value, "unknown", pointer, container, key)
-        if isinstance(beside, str):
-            self.unknown(value, "unknown", pointer, container, beside)
+        self.unknown(value, "unknown", pointer, container, key, *([beside] if isinstance(beside, str) else []))
 
     def _list(self, value: list[Any], node: Node, pointer: str, container: str | None) -> list[Any]:
         if node.item is None:
@@ -168,9 +187,7 @@ class Walk:
         for index, argument in enumerate(value):
             self.leaves.append(Leaf(f"{pointer}/{index}", container, node.item.field, argument))
         for named in named_arguments(value):
-            place, text = f"{pointer}/{named.index}", value[named.index][named.start :]
-            hint = "assignment" if named.certain else "prose"
-            self.leaves.append(Leaf(place, container, node.item.field, text, named.name, offset=named.start, hint=hint))
+            self._argument(value[named.index], named, f"{pointer}/{named.index}", container, node.item.field)
         # How many there are is all that a rule may want to know, and an engine pays for each.
         return [REDACTED] * min(len(value), _SHOWN_ARGUMENTS)
 
