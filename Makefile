@@ -72,7 +72,7 @@ fuzz: $(VENV)/.dev ## Fuzz the reading and the projection for a minute (FUZZ_SEC
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure against a bare OPA server and write docs/performance.md (8 minutes, needs wrk)
-	@tools/opa >/dev/null && $(BIN)/python -m bench.run $(BENCH)
+	@tools/opa >/dev/null && $(BIN)/python -m bench.run $(BENCH) && $(BIN)/python -m tests.bypass.cost
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows, by hash and without index addresses

@@ -6,14 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ecs_admission.adapt.submission import read_operation
-from ecs_admission.engines.pack import load_pack
-from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.model import JSONObject, UserInfo
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
-from ecs_admission.project.fingerprints import ephemeral_key
-from ecs_admission.review import Reviewer, do_not_record
-from ecs_admission.revision import prepare
 
 _USER = UserInfo("system:local")
 _DEADLINE_SECONDS = 10.0
@@ -21,12 +15,19 @@ _DEADLINE_SECONDS = 10.0
 
 def advisory_judge(
     policies: Path | None, operation: str, context: list[tuple[str, str]]
-) -> Callable[[bytes], JSONObject]:
+) -> Callable[[bytes], JSONObject]:  # fmt: skip
     """A function from a document's bytes to the response of an AdmissionReview. Raises `PolicyError`."""
     with ThreadPoolExecutor(1) as beside:
-        # Both take a quarter of a second and neither holds the interpreter's lock for long.
+        # A person waits for this. Loading the detector's rules takes a quarter of a second, most of it without the
+        # interpreter's lock, and so do importing the pipeline and compiling the policies: they share that time.
         kingfisher = beside.submit(KingfisherDetector)
+        from ecs_admission.adapt.submission import read_operation
         from ecs_admission.engines.embedded import EmbeddedEngine
+        from ecs_admission.engines.pack import load_pack
+        from ecs_admission.enrich.inventory import NoInventory
+        from ecs_admission.project.fingerprints import ephemeral_key
+        from ecs_admission.review import Reviewer, do_not_record
+        from ecs_admission.revision import prepare
 
         pack = load_pack(policies)
         engine = EmbeddedEngine(pack, threads=1, deadline_seconds=_DEADLINE_SECONDS)

@@ -17,6 +17,7 @@ from ecs_admission.errors import AdmissionError, CannotDecideError, DeadlineErro
 from ecs_admission.model import Evaluation, PolicyInput
 
 _MAX_MEMORY_PAGES = 1024  # 64 MiB an instance; 10 x 200 variables take under 4 MiB
+_MAX_INSTANCES = 4  # an evaluation takes less than a millisecond, and each instance keeps the memory it once needed
 _MAX_INPUT_BYTES = 2 * 1024 * 1024
 _MAX_RESULT_BYTES = 1024 * 1024
 
@@ -26,13 +27,16 @@ logging.getLogger("opapywasm").setLevel(logging.CRITICAL)
 
 
 class EmbeddedEngine:
-    """See `PolicyEngine`. At most `threads` evaluations run at once; each may take `deadline_seconds`."""
+    """See `PolicyEngine`. At most `threads` evaluations run at once, and no more than four; others wait for them.
+
+    Each may take `deadline_seconds`, and so may the wait.
+    """
 
     name = "embedded"
 
     def __init__(self, pack: Pack, *, threads: int, deadline_seconds: float) -> None:
         config = PolicyConfig(
-            pool_size=threads,
+            pool_size=min(threads, _MAX_INSTANCES),
             default_entrypoint=ENTRYPOINT,
             borrow_timeout_seconds=deadline_seconds,
             eval_timeout_seconds=deadline_seconds,
