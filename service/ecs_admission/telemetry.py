@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import traceback
@@ -32,10 +31,10 @@ def configure(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _only_known_keys,
-            structlog.processors.JSONRenderer(serializer=_dump),
+            structlog.processors.JSONRenderer(sort_keys=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
 
@@ -54,11 +53,6 @@ def frames(error: BaseException) -> list[str]:
     """The last frames of a traceback as file:line function, innermost last."""
     extracted = traceback.extract_tb(error.__traceback__)[-8:]
     return [f"{frame.filename.rpartition('/site-packages/')[2]}:{frame.lineno} {frame.name}" for frame in extracted]
-
-
-def _dump(event: Mapping[str, Any], **_: Any) -> bytes:
-    # ASCII only: a reader of lines must not find a line break of another alphabet inside one.
-    return json.dumps(event, sort_keys=True, default=str).encode("ascii")
 
 
 def _only_known_keys(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
