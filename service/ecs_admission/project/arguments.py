@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-_MAX_FLAG_CHARS = 80
 _SEPARATORS = frozenset(
     {"&&", "||", "|", ";", "&", "then", "do", "exec", "sudo", "nohup", "time", "--", "CMD", "CMD-SHELL"}
 )

@@ -77,10 +77,9 @@ class Walk:
             for index, (key, inner) in enumerate(value.items()):
                 place = f"{pointer}/<{index}>"
                 self.leaves.append(Leaf(place, container, node_field, key))
-                inherited = beside if beside is not None and inner is not beside else names[-1] if names else None
-                self.unknown(
-                    inner, node_field, place, container, joined_name(names[0] if names else None, key), inherited
-                )
+                own = joined_name(names[0] if names else None, key)
+                inherited = names[-1:] if beside is None or inner is beside else (beside,)
+                self.unknown(inner, node_field, place, container, own, *inherited)
         elif isinstance(value, list):
             for index, inner in enumerate(value):
                 self.unknown(inner, node_field, f"{pointer}/{index}", container, *names)
