@@ -57,7 +57,7 @@ PLACES = {
 
 
 def rule(rule_id: str, action: Action = Action.DENY, **members: Any) -> Rule:
-    return Rule(rule_id, "t", "d", "high", action, "m", "r", "https://example.com", **members)
+    return Rule(rule_id, "t", "d", "w", "high", action, "m", "r", "https://example.com", **members)
 
 
 RULES = {
@@ -71,7 +71,7 @@ RULES = {
 
 def governance(*exceptions: PolicyException, **environments: dict[str, Action]) -> Governance:
     known = {name: Environment("baseline", actions) for name, actions in (environments or {"prod": {}}).items()}
-    return Governance(RULES, known, {}, exceptions)
+    return Governance(RULES, {}, known, {}, exceptions)
 
 
 def request(**members: Any) -> AdmissionRequest:

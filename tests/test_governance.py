@@ -17,6 +17,7 @@ from ecs_admission.model import Action, DeployContext, Place
 FACTS = {
     "title": "t",
     "description": "d",
+    "why": "w",
     "severity": "high",
     "action": "deny",
     "message": "m",
@@ -66,7 +67,7 @@ def test_the_data_that_ships_denies_leaks_in_every_environment(pack: Pack) -> No
     governance = read_governance(pack.data, pack.catalogue)
     assert governance.environments.keys() == {"dev", "test", "staging", "prod"}
     for environment in (*governance.environments, None, "other"):
-        actions = {governance.action(rule, environment) for rule in pack.catalogue.values()}
+        actions = {governance.action(rule, None, environment) for rule in pack.catalogue.values()}
         assert actions == {Action.DENY}
 
 
@@ -180,7 +181,7 @@ def test_a_rule_is_read_as_its_metadata_says() -> None:
 def test_actions_are_the_environments_then_the_profiles_then_the_rules(
     governance: Governance, rule: str, environment: str | None, action: Action
 ) -> None:
-    assert governance.action(CATALOGUE[rule], environment) is action
+    assert governance.action(CATALOGUE[rule], None, environment) is action
 
 
 @pytest.mark.parametrize(
@@ -210,8 +211,8 @@ def test_a_claim_settles_the_environment_while_no_account_is_listed(account: str
 @pytest.mark.parametrize("account", ["999999999999", None])
 def test_an_account_that_is_not_listed_is_judged_by_the_strictest(governance: Governance, account: str | None) -> None:
     rule = CATALOGUE["a/one"]
-    assert governance.action(rule, "dev") is Action.DRYRUN
-    assert governance.action(rule, governance.settle_environment(account, "dev")) is Action.DENY
+    assert governance.action(rule, None, "dev") is Action.DRYRUN
+    assert governance.action(rule, None, governance.settle_environment(account, "dev")) is Action.DENY
 
 
 @pytest.mark.parametrize("claimed", ["dev", "other", "PROD"])

@@ -12,7 +12,7 @@ from ecs_admission.model import Action, Finding, Place
 from ecs_admission.remediate import Cause, explain
 
 RULE = Rule(
-    "a/one", "t", "d", "high", Action.DENY, "{place} is wrong", "Mend {name} of {container} in the {field}.",
+    "a/one", "t", "d", "w", "high", Action.DENY, "{place} is wrong", "Mend {name} of {container} in the {field}.",
     "https://example.com",
     variants={
         "both": Variant("other {name}", "other fix"), "message": Variant("other", None), "none": Variant(None, None)

@@ -17,13 +17,19 @@ evaluation := {
 	input.counts.literals >= 0
 }
 
-# A rule is a folder: adding one under admission/rules adds it here.
+# METADATA
+# scope: document
+# description: The rules that were evaluated. A rule is a folder, and adding one under admission/rules adds it here.
 evaluated contains concat("/", [category, rule]) if {
 	some category, rule
 	data.admission.rules[category][rule].findings
 }
 
+# METADATA
+# scope: document
+# description: What they found, each finding with the id of its rule.
 findings contains object.union(finding, {"rule": concat("/", [category, rule])}) if {
 	some category, rule
-	some finding in data.admission.rules[category][rule].findings
+	found := data.admission.rules[category][rule].findings
+	some finding in found
 }

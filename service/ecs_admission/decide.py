@@ -17,6 +17,7 @@ from ecs_admission.model import (
     Decision,
     Evaluation,
     Finding,
+    JSONObject,
     Outcome,
     Place,
     PolicyInput,
@@ -115,13 +116,11 @@ def _finding(raw: RawFinding, request: AdmissionRequest, policy_input: PolicyInp
     rule = governance.catalogue[raw.rule]
     place = policy_input.places.get(raw.at) or _place(raw.at)
     exceptable = rule.id not in UNEXCEPTABLE
-    action = governance.action(rule, request.context.environment) if exceptable else Action.DENY
+    action = governance.action(rule, raw.variant, request.context.environment) if exceptable else Action.DENY
     exception = None
     if exceptable:
-        family = request.canonical.value.get("family")
-        exception = governance.exception(
-            rule.id, place, family=family, context=request.context, now=request.now
-        )  # fmt: skip
+        family = subject(request.canonical.value)
+        exception = governance.exception(rule.id, place, family=family, context=request.context, now=request.now)
     return Finding(
         rule=rule.id,
         pointer=submitted_pointer(raw.at, request),
@@ -130,7 +129,19 @@ def _finding(raw: RawFinding, request: AdmissionRequest, policy_input: PolicyInp
         place=place,
         variant=raw.variant,
         exception=exception,
+        controls=rule.controls,
     )
+
+
+def subject(value: JSONObject) -> str | None:
+    """What a request is about, as exceptions name it: the family, that of the task definition it starts, or the service.
+
+    Of a task definition's ARN or `family:revision` the family alone, so that an exception outlives a revision.
+    """
+    definition = value.get("taskDefinition")
+    started = definition.rpartition("/")[2].partition(":")[0] if isinstance(definition, str) else None
+    names = (value.get("family"), started, value.get("serviceName"), value.get("service"), value.get("resourceArn"))
+    return next((name for name in names if isinstance(name, str) and name), None)
 
 
 def submitted_pointer(pointer: str, request: AdmissionRequest) -> str:

@@ -50,17 +50,16 @@ class Governance:
     """Actions and exceptions of one revision."""
 
     catalogue: Mapping[str, Rule] = field(repr=False)
+    profiles: Mapping[str, Mapping[str, Action]]
     environments: Mapping[str, Environment]
     accounts: Mapping[str, str]
     exceptions: tuple[PolicyException, ...]
 
-    def action(self, rule: Rule, environment: str | None) -> Action:
-        """The action of a rule. An environment that no data names gets the strictest of all environments."""
+    def action(self, rule: Rule, variant: str | None, environment: str | None) -> Action:
+        """The action of a finding. An environment that no data names gets the strictest of all environments."""
         known = self.environments.get(environment) if environment is not None else None
-        if known is not None:
-            return known.actions.get(rule.id, rule.action)
-        choices = [rule.action, *(e.actions.get(rule.id, rule.action) for e in self.environments.values())]
-        return max(choices, key=STRICTNESS.__getitem__)
+        environments = self.environments.values() if known is None else (known,)
+        return max((_action(rule, variant, e) for e in environments), key=STRICTNESS.__getitem__)
 
     def settle_environment(self, account: str | None, claimed: str | None) -> str | None:
         """The environment to judge by: that of the account where it is listed; where no account is, the one claimed.
@@ -104,7 +103,23 @@ def read_governance(data: Mapping[str, Any], catalogue: Mapping[str, Rule]) -> G
     exceptions = tuple(_exception(number, item, catalogue) for number, item in enumerate(items))
     if len({e.id for e in exceptions}) != len(exceptions):
         raise PolicyError("exceptions: two items have the same id")
-    return Governance(catalogue, environments, accounts, exceptions)
+    return Governance(catalogue, profiles, environments, accounts, exceptions)
+
+
+def action_keys(catalogue: Mapping[str, Rule]) -> dict[str, tuple[Rule, str | None]]:
+    """What an action can be given to: each rule, and each variant that has an action of its own."""
+    keys: dict[str, tuple[Rule, str | None]] = {rule.id: (rule, None) for rule in catalogue.values()}
+    for rule in catalogue.values():
+        own = (name for name, variant in rule.variants.items() if variant.action is not None)
+        keys |= {f"{rule.id}/{name}": (rule, name) for name in own}
+    return keys
+
+
+def _action(rule: Rule, variant: str | None, environment: Environment) -> Action:
+    own = rule.variant(variant).action
+    if own is not None:
+        return environment.actions.get(f"{rule.id}/{variant}", own)
+    return environment.actions.get(rule.id, rule.action)
 
 
 def _environment(
@@ -120,9 +135,10 @@ def _environment(
 
 def _actions(actions: Any, catalogue: Mapping[str, Rule], where: str) -> dict[str, Action]:
     read: dict[str, Action] = {}
+    keys = action_keys(catalogue)
     for rule, action in _mapping(actions, where).items():
-        if rule not in catalogue:
-            raise PolicyError(f"{where}: {rule} is not a rule of this revision")
+        if rule not in keys:
+            raise PolicyError(f"{where}: {rule} is not a rule of this revision, or a variant with an action of its own")
         if action not in tuple(Action):
             raise PolicyError(f"{where}: the action of {rule} must be one of {', '.join(Action)}")
         read[rule] = Action(action)

@@ -156,6 +156,7 @@ class Finding:
     place: Place
     variant: str | None = None
     exception: str | None = None
+    controls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,14 +47,15 @@ class Cause:
     container: str | None
     name: str | None
     link: str
+    controls: tuple[str, ...]
 
 
 def explain(finding: Finding, catalogue: Mapping[str, Rule]) -> Cause:
     """The cause of a finding. Only METADATA's text and names that may be shown go into it."""
     rule = catalogue[finding.rule]
-    variant = rule.variants.get(finding.variant) if finding.variant is not None else None
-    message = (variant and variant.message) or rule.message
-    remediation = (variant and variant.remediation) or rule.remediation
+    variant = rule.variant(finding.variant)
+    message = variant.message or rule.message
+    remediation = variant.remediation or rule.remediation
     return Cause(
         rule=rule.id,
         message=_fill(message, finding.place),
@@ -64,6 +65,7 @@ def explain(finding: Finding, catalogue: Mapping[str, Rule]) -> Cause:
         container=finding.place.container,
         name=finding.place.name,
         link=rule.link,
+        controls=rule.controls,
     )
 
 

@@ -40,7 +40,7 @@ ENDLESS = """# METADATA
 # description: Costs more than any deadline.
 # related_resources:
 #   - ref: https://example.com/
-# custom: {severity: low, action: deny, message: endless, remediation: End it.}
+# custom: {why: It must end., severity: low, action: deny, message: endless, remediation: End it.}
 package admission.rules.extra.endless
 
 many := numbers.range(1, 3000)

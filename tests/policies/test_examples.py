@@ -13,11 +13,11 @@ from ecs_admission.adapt.operations import OPERATIONS
 from ecs_admission.adapt.submission import read_operation
 from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.engines.pack import Pack
-from ecs_admission.enrich.inventory import NoInventory
-from ecs_admission.model import Evaluation, Outcome, PolicyInput, UserInfo
-from ecs_admission.review import Answer, Reviewer
+from ecs_admission.governance import Environment
+from ecs_admission.model import Action, Evaluation, Outcome, PolicyInput, UserInfo
+from ecs_admission.review import Answer, Recorder, Reviewer, do_not_record
 from ecs_admission.revision import Revision
-from tests.policies.examples import POLICIES, RULES, Example, load_examples
+from tests.policies.examples import POLICIES, RULES, Example, GivenFacts, load_examples
 from tests.secret_values import traces
 
 EXAMPLES = load_examples()
@@ -54,10 +54,23 @@ def review(reviewer: Reviewer, example: Example, body: bytes) -> Answer:
     )
 
 
+def judge(revision: Revision, example: Example, recorder: Recorder = do_not_record) -> Answer:
+    """What the pipeline says of an example under the example's profile and facts."""
+    governance = revision.governance
+    actions = governance.profiles[example.profile]
+    environments = {name: Environment(example.profile, actions) for name in governance.environments}
+    judging = replace(revision, governance=replace(governance, environments=environments))
+    reviewer = Reviewer(judging, inventory=GivenFacts(example.facts), recorder=recorder, on_error=_fail)
+    return review(reviewer, example, example.body()[0])
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
-def test_an_example_has_the_causes_it_names(example: Example, reviewer: Reviewer) -> None:
-    body, _ = example.body()
-    answer = review(reviewer, example, body)
+def test_an_example_has_the_findings_it_names(example: Example, revision: Revision) -> None:
+    answer = judge(revision, example)
+    decision = answer.decision
+    assert sorted((f.rule, f.pointer) for f in decision.warnings) == list(example.warnings)
+    dryruns = {(f.rule, f.pointer) for f in decision.findings if f.action is Action.DRYRUN}
+    assert set(example.dryruns) <= dryruns
     causes = answer.response["status"].get("details", {}).get("causes", [])
     assert sorted((cause["reason"], cause["field"]) for cause in causes) == list(example.causes)
     assert answer.decision.outcome is (Outcome.DENIED if example.causes else Outcome.ALLOWED)
@@ -70,12 +83,10 @@ def test_an_example_has_the_causes_it_names(example: Example, reviewer: Reviewer
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
 def test_no_secret_of_an_example_goes_further_than_its_projection(example: Example, revision: Revision) -> None:
-    body, secrets = example.body()
+    _, secrets = example.body()
     witness = Witness(revision)
-    watched = replace(revision, engine=witness)
     drafts: list[EntryDraft] = []
-    reviewer = Reviewer(watched, inventory=NoInventory(), recorder=drafts.append, on_error=_fail)
-    answer = review(reviewer, example, body)
+    answer = judge(replace(revision, engine=witness), example, drafts.append)
     (policy_input,), (draft,) = witness.seen, drafts
     told = {
         "response": orjson.dumps(answer.response).decode(),
@@ -89,9 +100,10 @@ def test_no_secret_of_an_example_goes_further_than_its_projection(example: Examp
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
-def test_the_causes_of_an_example_are_sorted_and_name_its_own_rule_if_any(example: Example) -> None:
-    assert list(example.causes) == sorted(example.causes)
-    assert not example.causes or example.rule in {rule for rule, _ in example.causes} or "is found" in example.name
+def test_the_findings_of_an_example_are_sorted_and_name_its_own_rule_if_any(example: Example) -> None:
+    for found in (example.causes, example.warnings, example.dryruns):
+        assert list(found) == sorted(found)
+    assert not example.found or example.rule in {rule for rule, _ in example.found} or "is found" in example.name
 
 
 def test_names_of_examples_are_unique() -> None:
@@ -99,8 +111,8 @@ def test_names_of_examples_are_unique() -> None:
 
 
 def test_every_rule_has_examples_that_break_it_and_look_alikes_that_do_not(pack: Pack) -> None:
-    broken = Counter(e.rule for e in EXAMPLES if e.rule in {rule for rule, _ in e.causes})
-    kept = Counter(e.rule for e in EXAMPLES if not e.causes)
+    broken = Counter(e.rule for e in EXAMPLES if e.rule in {rule for rule, _ in e.found})
+    kept = Counter(e.rule for e in EXAMPLES if e.rule not in {rule for rule, _ in e.found})
     assert {rule for rule in pack.catalogue if broken[rule] < AT_LEAST} == set()
     assert {rule for rule in pack.catalogue if kept[rule] < AT_LEAST} == set()
     assert {example.rule for example in EXAMPLES} == pack.catalogue.keys()
@@ -111,11 +123,11 @@ def test_every_operation_has_examples_that_are_denied_and_allowed(operation: str
     assert {bool(example.causes) for example in EXAMPLES if example.operation == operation} == {True, False}
 
 
-def test_every_variant_of_a_rule_has_an_example(pack: Pack, reviewer: Reviewer) -> None:
+def test_every_variant_of_a_rule_has_an_example(pack: Pack, revision: Revision) -> None:
     used = {
         (finding.rule, finding.variant)
         for example in EXAMPLES
-        for finding in review(reviewer, example, example.body()[0]).decision.findings
+        for finding in judge(revision, example).decision.findings
     }
     assert {(rule.id, name) for rule in pack.catalogue.values() for name in rule.variants} - used == set()
 

@@ -35,6 +35,7 @@ METADATA = """# METADATA
 # related_resources:
 #   - ref: https://example.com/
 # custom:
+#   why: Some reason.
 #   severity: high
 #   action: deny
 #   message: some message

@@ -289,7 +289,7 @@ def test_a_name_longer_than_that_is_not_remembered(pack: Pack, revision: Revisio
     names = ["A" * 247 + "_PASSWORD", "B" * 248 + "_PASSWORD", "C" * 100_000 + "_PASSWORD"]
     projection = projector.project(environment((name, CREDENTIAL) for name in names), location)
     assert len(projection.literals) == 3
-    assert [name[0] for name in projector._verdicts] == ["A"]
+    assert [name[0] for name in projector._verdicts if len(name) > 200] == ["A"]
 
 
 @pytest.mark.parametrize(

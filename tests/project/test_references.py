@@ -26,8 +26,8 @@ PARAMETER = "arn:aws:ssm:eu-west-1:111122223333:parameter/prod/db"
 PARTS = {"partition": "aws", "region": "eu-west-1", "account": "111122223333"}
 
 
-def secret(**parts: str | None) -> ParsedReference:
-    return ParsedReference(service="secretsmanager", resource="db-AbCdEf", **{**PARTS, **parts})
+def secret(**parts: Any) -> ParsedReference:
+    return ParsedReference(service="secretsmanager", **{"resource": "db-AbCdEf", "complete": True, **PARTS, **parts})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from ecs_admission.model import Action, Decision, Finding, JSONObject, Notice, O
 from ecs_admission.respond.admission_review import MAX_WARNING_CHARS, problem, review_response
 
 CATALOGUE = {
-    "a/one": Rule("a/one", "t", "d", "high", Action.DENY, "{place} is wrong", "Mend {name}.", "https://example.com/one")
+    "a/one": Rule(
+        "a/one", "t", "d", "w", "high", Action.DENY, "{place} is wrong", "Mend {name}.", "https://example.com/one"
+    )
 }
 
 

@@ -73,6 +73,12 @@ class NameModel:
             verdict = self._if_high(name.translate(_LEET).lower(), verdict)
         return verdict
 
+    def speaks_of_secret(self, name: str) -> bool:
+        """True where a secret's word stands anywhere in a name, whatever the name ends in: `DB_CREDENTIALS_S3_URI`."""
+        words = split_words(name[-MAX_NAME_CHARS:])
+        phrases = self._secret | self._always
+        return bool(_inside(words, phrases)) or any(self._glued_end((word,)) for word in words)
+
     def _if_high(self, spelled: str, otherwise: NameVerdict) -> NameVerdict:
         verdict = self._classify(spelled)
         return verdict if verdict.confidence == "high" else otherwise

@@ -16,6 +16,7 @@ from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.project.kinds import KindModel, length_bucket
 from ecs_admission.project.names import MAX_NAME_CHARS, NameModel, NameVerdict, plain_text
 from ecs_admission.project.parts import PartFinder
+from ecs_admission.project.patterns import compile_pattern
 from ecs_admission.project.walk import FoundReference, Walk
 
 MAX_SIGNALLED_LITERALS = 200
@@ -50,13 +51,15 @@ class Projector:
         self._disclosure = Disclosure(detectors)
         self._key = key
         self._verdicts: dict[str, NameVerdict] = {}
+        self._disclosed = self._read_disclosed(config.get("disclosed"))
 
     def project(self, value: JSONObject, node: Node) -> Projection:
         """Project the canonical input of an operation whose locations are `node`."""
-        walk = Walk(self._disclosure)
+        walk = Walk(self._disclosure, self._disclosed, self._names.speaks_of_secret)
         shown = walk.visit(value, node, "", None)
         scanned = len(walk.leaves)
         leaves, signals = self._observe(walk.leaves)
+        _disclose(walk, leaves, signals)
         kinds = {index: self._kinds.classify(leaves[index].value) for index in sorted(signals)}
         # What is left out denies the request, so what stands for nothing comes last and may be: a template can have
         # hundreds of `PASSWORD=${PASSWORD}`.
@@ -78,6 +81,15 @@ class Projector:
             },
             places=_places(literals, [leaves[i].whole for i in kept], walk.references),
         )
+
+    def _read_disclosed(self, config: Any) -> Mapping[str, Any]:
+        """Names whose values may be shown, with the grammar that a value has to fit."""
+        if not isinstance(config, dict) or not all(isinstance(grammar, str) for grammar in config.values()):
+            raise PolicyError("config/disclosed: expected a grammar in RE2 syntax by name")
+        for name in config:
+            if self._classify(name).confidence is not None or self._names.speaks_of_secret(name):
+                raise PolicyError(f"config/disclosed: {name} holds the word of a secret, so its value is never shown")
+        return {name: compile_pattern(grammar) for name, grammar in config.items()}
 
     def suspects(self, text: str, *, is_name: bool) -> bool:
         """True where a text that is to be kept as it is looks like a secret or holds one.
@@ -140,6 +152,15 @@ class Projector:
         }
 
 
+def _disclose(walk: Walk, leaves: Sequence[Leaf], signals: Mapping[int, Sequence[Signal]]) -> None:
+    """Show the values that fit the grammar of their name, where no detector has anything to say of them."""
+    if walk.disclosable:
+        suspicious = {leaves[index].pointer for index in signals}
+        for place in walk.disclosable:
+            if leaves[place.leaf].pointer not in suspicious:
+                place.disclose(leaves[place.leaf].value)
+
+
 def _name_signal(leaf: Leaf, verdict: NameVerdict) -> Signal:
     confidence = str(verdict.confidence)
     return Signal("name", str(verdict.word), "medium" if leaf.hint == "prose" and confidence == "high" else confidence)
@@ -181,6 +202,7 @@ def _reference(found: FoundReference) -> JSONObject:
         "jsonKey": parsed.json_key,
         "versionStage": parsed.version_stage,
         "versionId": parsed.version_id,
+        "complete": parsed.complete,
         "problem": parsed.problem,
     }
 

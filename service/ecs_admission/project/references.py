@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 _ARN_PARTS = 6
 _PARTITION = re.compile(r"aws(?:-[a-z]{1,8}){0,3}")
 _REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]{1,12}){1,3}-[0-9]{1,2}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _SECRET_ID = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
+_SUFFIX = re.compile(r"-([A-Za-z0-9]{6})$")
+_WORD_SUFFIX = re.compile(r"[a-z]{6}|[A-Z]{6}|[0-9]{6}")
 _JSON_KEY = re.compile(r"[^\x00-\x1f:]{0,256}")
 _STAGE = re.compile(r"[^\x00-\x1f:\s]{0,256}")
 _PARAMETER = re.compile(r"[A-Za-z0-9_./-]{1,2048}")
@@ -22,7 +25,11 @@ _BUCKET_OBJECT = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})")
 
 @dataclass(frozen=True, slots=True)
 class ParsedReference:
-    """The parts of a reference; where `problem` is set, the parts that could still be read."""
+    """The parts of a reference; where `problem` is set, the parts that could still be read.
+
+    `complete` says whether a Secrets Manager ARN ends in the six characters that AWS adds to a name. None where that
+    cannot be told: where a word of six letters or digits ends it, which AWS reads as such a suffix, and for all else.
+    """
 
     service: str | None = None
     partition: str | None = None
@@ -32,6 +39,7 @@ class ParsedReference:
     json_key: str | None = None
     version_stage: str | None = None
     version_id: str | None = None
+    complete: bool | None = None
     problem: str | None = None
 
 
@@ -75,7 +83,15 @@ def parse_credentials_parameter(text: str) -> ParsedReference:
 
 
 def parse_environment_file(text: str) -> ParsedReference:
-    """Read an `environmentFiles[].value`: the ARN of an S3 object. The agent's pattern has no Region or account."""
+    """Read an `environmentFiles[].value`: the ARN of an S3 object whose name ends in `.env`."""
+    parsed = parse_object_arn(text)
+    if parsed.problem is None and not text.endswith(".env"):
+        return ParsedReference(service="s3", partition=parsed.partition, resource=parsed.resource, problem="extension")
+    return parsed
+
+
+def parse_object_arn(text: str) -> ParsedReference:
+    """Read the ARN of an S3 object. The agent's pattern has no Region or account."""
     parts = text.split(":", _ARN_PARTS - 1)
     if len(parts) != _ARN_PARTS or parts[0] != "arn" or parts[2] != "s3" or parts[3] or parts[4]:
         return ParsedReference(problem="malformed-arn")
@@ -104,7 +120,7 @@ def parse_credential_spec(text: str) -> ParsedReference | None:
     if rest.startswith("file://"):
         return None
     if ":s3:" in rest:
-        return parse_environment_file(rest)
+        return parse_object_arn(rest)
     parsed = parse_credentials_arn(rest)
     is_known = parsed.problem is not None or parsed.service == "ssm"
     return parsed if is_known else ParsedReference(problem="wrong-service")
@@ -117,7 +133,18 @@ def parse_security_option(text: str) -> ParsedReference | None:
 
 def parse_configuration_file(text: str) -> ParsedReference | None:
     """Read FireLens' `config-file-value`: the ARN of an S3 object. None for a path in the container."""
-    return parse_environment_file(text) if text.startswith("arn:") else None
+    return parse_object_arn(text) if text.startswith("arn:") else None
+
+
+def parse_application_reference(text: str) -> ParsedReference | None:
+    """Read a value that an application is to resolve itself, with the task role: the ARN of a secret or a parameter, or
+    the ARN or URI of an S3 object. None for any other text.
+    """
+    if text.startswith("s3://"):
+        known = _BUCKET_OBJECT.fullmatch(text.removeprefix("s3://"))
+        return ParsedReference(service="s3", resource=known.group(0)) if known else None
+    parsed = parse_object_arn(text) if ":s3:" in text[:24] else parse_value_from(text)
+    return parsed if parsed.problem is None and parsed.partition is not None else None
 
 
 def _parse_arn(text: str) -> tuple[str, str, str, str, str] | None:
@@ -129,7 +156,7 @@ def _parse_arn(text: str) -> tuple[str, str, str, str, str] | None:
     return (service, partition, region, account, resource) if well_formed and resource else None
 
 
-def _secret(resource: str, common: dict[str, str]) -> ParsedReference:
+def _secret(resource: str, common: dict[str, Any]) -> ParsedReference:
     parts = resource.split(":")
     if parts[0] != "secret":
         return ParsedReference(problem="not-a-secret")
@@ -141,8 +168,20 @@ def _secret(resource: str, common: dict[str, str]) -> ParsedReference:
     if not (_JSON_KEY.fullmatch(key) and _STAGE.fullmatch(stage) and _STAGE.fullmatch(version)):
         return ParsedReference(problem="not-a-secret")
     return ParsedReference(
-        **common, resource=parts[1], json_key=key or None, version_stage=stage or None, version_id=version or None
+        **common,
+        resource=parts[1],
+        json_key=key or None,
+        version_stage=stage or None,
+        version_id=version or None,
+        complete=_is_complete(parts[1]),
     )
+
+
+def _is_complete(secret_id: str) -> bool | None:
+    match = _SUFFIX.search(secret_id)
+    if match is None:
+        return False
+    return None if _WORD_SUFFIX.fullmatch(match.group(1)) else True
 
 
 def _parameter(resource: str, common: dict[str, str]) -> ParsedReference:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecs_admission.model import REDACTED, JSONObject
 from ecs_admission.project.arguments import NamedArgument, named_arguments
 from ecs_admission.project.detectors.protocol import Leaf
 from ecs_admission.project.disclosure import Aliases, Disclosure, looks_random
 from ecs_admission.project.fields import NAME, Node
-from ecs_admission.project.references import ParsedReference
+from ecs_admission.project.references import ParsedReference, parse_application_reference
 from ecs_admission.project.structured import joined_name, name_beside
 
 _SHOWN_ARGUMENTS = 50
+_STORES = ("arn:aws", "s3://")
+"""How the values begin that an application resolves itself."""
+
 _MAX_ITEMS = 5000
 """Items of one list or map that are looked at. A longer one is denied, see `Walk.left_out`."""
 
@@ -34,11 +37,31 @@ class FoundReference:
     parsed: ParsedReference
 
 
+class Disclosable(NamedTuple):
+    """A leaf whose value fits the grammar of its name, and where it goes unless a detector objects.
+
+    Below `member` of what is shown, or in its place where `member` is None.
+    """
+
+    leaf: int
+    shown: JSONObject
+    member: str | None
+    name: str
+
+    def disclose(self, value: str) -> None:
+        """Show the value."""
+        target = self.shown if self.member is None else self.shown.setdefault(self.member, {})
+        target[self.name] = value
+
+
 @dataclass(slots=True)
 class Walk:
     """Collects while it walks. Made for one request and thrown away."""
 
     disclosure: Disclosure
+    disclosed: Mapping[str, Any] = field(repr=False)
+    speaks_of_secret: Callable[[str], bool] = field(repr=False)
+    disclosable: list[Disclosable] = field(default_factory=list, repr=False)
     aliases: Aliases = field(default_factory=Aliases)
     leaves: list[Leaf] = field(default_factory=list, repr=False)
     references: list[FoundReference] = field(default_factory=list)
@@ -99,7 +122,7 @@ class Walk:
                 self._stray(key, inner, f"{pointer}/<{index}>", container, name)
             elif member.is_environment:
                 shown["environmentNames"] = self._environment(
-                    self._bounded(inner), member, f"{pointer}/{key}", container
+                    self._bounded(inner), member, f"{pointer}/{key}", container, shown
                 )
             elif isinstance(inner, str):
                 shown[key] = self._string(inner, member, f"{pointer}/{key}", container, name=name)
@@ -138,13 +161,16 @@ class Walk:
             return pointer.rpartition("/")[2]
         return name if self.disclosure.allows(name, NAME) else self.aliases.alias(name)
 
-    def _environment(self, items: Any, node: Node, pointer: str, container: str | None) -> list[Any]:
+    def _environment(
+        self, items: Any, node: Node, pointer: str, container: str | None, beside: JSONObject
+    ) -> list[Any]:  # fmt: skip
         """The fast path: environments hold most of the strings of most requests, and only their names are kept."""
         item = node.item
         assert item is not None  # noqa: S101 - a list always has an item
         node_field = node.field
         names: list[Any] = []
         known_names, append = self.disclosure.remembered(NAME), self.leaves.append
+        disclosed = self.disclosed
         for index, variable in enumerate(items):
             get = variable.get
             name, value = get("name"), get("value")
@@ -158,9 +184,24 @@ class Walk:
             names.append(shown)
             if value is not None:
                 append(Leaf(f"{pointer}/{index}/value", container, node_field, value, name, shown))
+                if value.startswith(_STORES):
+                    self._application_reference(value, f"{pointer}/{index}/value", container, name)
+                elif name in disclosed:
+                    self._disclosable(value, name, beside, "environmentValues")
             if len(variable) > known:
                 self._beside(variable, item, f"{pointer}/{index}", container, name)
         return names
+
+    def _application_reference(self, value: str, pointer: str, container: str | None, name: str | None) -> None:
+        """A value that the application resolves itself. Of an S3 object only its name tells that it holds secrets."""
+        parsed = parse_application_reference(value.strip())
+        if parsed is None or (parsed.service == "s3" and not (name and self.speaks_of_secret(name))):
+            return
+        self._add_reference(pointer, container, "application", name, parsed)
+
+    def _disclosable(self, value: str, name: str, shown: JSONObject, member: str | None) -> None:
+        if self.disclosed[name].fullmatch(value):
+            self.disclosable.append(Disclosable(len(self.leaves) - 1, shown, member, name))
 
     def _beside(self, variable: JSONObject, item: Node, pointer: str, container: str | None, name: str | None) -> None:
         """What an entry of environment holds beside name and value, such as a valueFrom out of place."""
@@ -199,6 +240,8 @@ class Walk:
             member = node.members.get(key, node.item)
             if isinstance(inner, str) and member is not None:
                 shown[label] = self._string(inner, member, place, container, name=key)
+                if key in self.disclosed and shown[label] is REDACTED:
+                    self._disclosable(inner, key, shown, None)
             else:
                 self.unknown(inner, node.field, place, container, key)
                 shown[label] = REDACTED
@@ -226,12 +269,7 @@ class Walk:
         container: str | None,
         name: str | None,
     ) -> str:
-        parsed = self._disclosed(parsed)
-        shown = None if name is None else self._shown(name)
-        if len(self.references) >= MAX_REFERENCES:
-            self.left_out += 1
-        else:
-            self.references.append(FoundReference(pointer, container, kind, shown, parsed))
+        shown = self._add_reference(pointer, container, kind, name, parsed)
         # Somebody may have pasted the secret itself, so the text is looked at like any other; its name is no sign here.
         # A reference that does not parse may be anything, and is searched like any other text.
         # So may be a bare name that no person would give: the secret itself, pasted.
@@ -249,7 +287,18 @@ class Walk:
         )
         return REDACTED
 
-    def _disclosed(self, parsed: ParsedReference) -> ParsedReference:
+    def _add_reference(
+        self, pointer: str, container: str | None, kind: str, name: str | None, parsed: ParsedReference
+    ) -> str | None:
+        """Keep a reference with what may be shown of it. Returns its name as it may be shown."""
+        shown = None if name is None else self._shown(name)
+        if len(self.references) >= MAX_REFERENCES:
+            self.left_out += 1
+        else:
+            self.references.append(FoundReference(pointer, container, kind, shown, self._readable(parsed)))
+        return shown
+
+    def _readable(self, parsed: ParsedReference) -> ParsedReference:
         """The parts that a caller chose freely may be the secret itself, pasted; they are shown like any name."""
         free = ("resource", "json_key", "version_stage", "version_id")
         texts = {part: getattr(parsed, part) for part in free}

@@ -68,6 +68,7 @@ def _cause(cause: Cause) -> JSONObject:
         "name": cause.name,
         "remediation": cause.remediation,
         "link": cause.link,
+        "controls": list(cause.controls),
     }
 
 

@@ -4,13 +4,18 @@
 package admission.lib.containers
 
 # METADATA
+# scope: document
 # description: The containers by their pointers. An override of one is a container, too.
-at[concat("/", ["/containerDefinitions", format_int(c, 10)])] := container if {
+at[pointer] := container if {
 	some c, container in input.object.containerDefinitions
+	pointer := concat("/", ["/containerDefinitions", format_int(c, 10)])
 }
 
-at[concat("/", ["/overrides/containerOverrides", format_int(c, 10)])] := container if {
+at[pointer] := container if {
 	some c, container in input.object.overrides.containerOverrides
+	pointer := concat("/", ["/overrides/containerOverrides", format_int(c, 10)])
 }
 
-at["/primaryContainer"] := input.object.primaryContainer
+at[pointer] := container if {
+	some pointer, container in {"/primaryContainer": input.object.primaryContainer}
+}

@@ -8,8 +8,8 @@ test_containers_are_found_by_their_pointers if {
 }
 
 test_an_override_is_one if {
-	object := {"overrides": {"cpu": "256", "containerOverrides": [{"name": "a"}]}}
-	containers.at == {"/overrides/containerOverrides/0": {"name": "a"}} with input.object as object
+	request := {"overrides": {"cpu": "256", "containerOverrides": [{"name": "a"}]}}
+	containers.at == {"/overrides/containerOverrides/0": {"name": "a"}} with input.object as request
 }
 
 test_the_container_of_express_mode_is_one if {

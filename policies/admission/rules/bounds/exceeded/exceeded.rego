@@ -7,8 +7,11 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specifying-sensitive-data.html
 #     description: Pass sensitive data to an Amazon ECS container
 # custom:
+#   why: >-
+#     A service that judged a part and allowed the whole could be passed by sending more.
 #   severity: critical
 #   action: deny
+#   fix: none
 #   message: the request has more suspicious values, references or findings than can be judged at once
 #   remediation: >-
 #     Mend the findings that are listed and send the request again; split a task definition with this many secrets.

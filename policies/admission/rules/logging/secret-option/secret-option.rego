@@ -7,8 +7,15 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-logconfig.html
 #     description: Retrieve secrets for Amazon ECS logging configuration
 # custom:
+#   why: >-
+#     The options are as readable as an environment variable, and the token of a log destination lets its reader
+#     write, and often read, everybody's logs.
 #   severity: critical
 #   action: deny
+#   fix: move-to-secret-options
+#   controls:
+#     - PCI-DSS-4.0.1:8.6.2
+#     - NIST-800-53:IA-5(7)
 #   message: "{place} holds a plaintext secret"
 #   remediation: >-
 #     Store the value in AWS Secrets Manager or as an SSM SecureString parameter, delete {name} from the options of the log

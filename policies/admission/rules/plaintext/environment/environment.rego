@@ -7,8 +7,16 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
 #     description: Pass Secrets Manager secrets through Amazon ECS environment variables
 # custom:
+#   why: >-
+#     Everybody who may describe a task definition reads the value, every revision keeps it after it was changed, and
+#     so does whatever copies them: a console, a support case, a backup.
 #   severity: critical
 #   action: deny
+#   fix: move-to-secrets
+#   controls:
+#     - AWS-FSBP:ECS.8
+#     - PCI-DSS-4.0.1:8.6.2
+#     - NIST-800-53:IA-5(7)
 #   message: "{place} holds a plaintext secret"
 #   remediation: >-
 #     Store the value in AWS Secrets Manager or as an SSM SecureString parameter, delete {name} from the environment of

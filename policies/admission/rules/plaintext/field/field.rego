@@ -7,8 +7,15 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specifying-sensitive-data.html
 #     description: Pass sensitive data to an Amazon ECS container
 # custom:
+#   why: >-
+#     These texts are shown in more places than an environment variable, and fewer people look for a secret there: a
+#     process list, docker inspect, the metadata endpoint, a cost report.
 #   severity: critical
 #   action: deny
+#   fix: replace-by-placeholder
+#   controls:
+#     - PCI-DSS-4.0.1:8.6.2
+#     - NIST-800-53:IA-5(7)
 #   message: "{place} holds a plaintext secret"
 #   remediation: >-
 #     Remove the value from the {field}. Store it in AWS Secrets Manager or as an SSM SecureString parameter, reference it

@@ -7,8 +7,12 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
 #     description: Pass Secrets Manager secrets through Amazon ECS environment variables
 # custom:
+#   why: >-
+#     The task starts and fails later, when the application uses the text of an ARN as a password; a person in a hurry
+#     then puts the password itself there.
 #   severity: medium
 #   action: deny
+#   fix: move-reference-to-secrets
 #   message: "{place} holds an ARN where its name promises the secret itself"
 #   remediation: >-
 #     Move {name} from environment to secrets of container {container} and give the same ARN as valueFrom; or, where the

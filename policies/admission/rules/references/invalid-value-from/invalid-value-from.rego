@@ -7,8 +7,12 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html
 #     description: Secret
 # custom:
+#   why: >-
+#     The deployment is registered without complaint and its tasks stop with ResourceInitializationError, at the worst
+#     time and again and again.
 #   severity: high
 #   action: deny
+#   fix: none
 #   message: valueFrom of {name} in container {container} is not a reference that ECS can resolve
 #   remediation: >-
 #     Give {name} the full ARN of a Secrets Manager secret or of an SSM parameter, or the bare name of an SSM parameter in

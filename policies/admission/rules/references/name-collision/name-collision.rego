@@ -7,8 +7,11 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
 #     description: Pass Secrets Manager secrets through Amazon ECS environment variables
 # custom:
+#   why: >-
+#     AWS refuses the registration, and says so only at the end of the pipeline.
 #   severity: high
 #   action: deny
+#   fix: remove-item
 #   message: secret {name} of container {container} has the name of an environment variable of the same container
 #   remediation: Delete {name} from the environment of container {container}, or rename one of the two.
 #   variants:

@@ -7,8 +7,11 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KeyValuePair.html
 #     description: KeyValuePair
 # custom:
+#   why: >-
+#     The SDK refuses the request, or a tool drops the member and the container starts without its secret.
 #   severity: high
 #   action: deny
+#   fix: move-reference-to-secrets
 #   message: environment variable {name} of container {container} has a valueFrom, which only secrets takes
 #   remediation: Move the entry of {name} from environment to secrets of container {container}.
 #   variants:

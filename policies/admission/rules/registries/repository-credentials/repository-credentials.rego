@@ -7,8 +7,11 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
 #     description: Using non-AWS container images in Amazon ECS
 # custom:
+#   why: >-
+#     ECS takes the credentials from nowhere else, so the image is never pulled and no task starts.
 #   severity: high
 #   action: deny
+#   fix: none
 #   message: credentialsParameter of container {container} is not a reference to a Secrets Manager secret
 #   remediation: >-
 #     Store username and password as JSON in a Secrets Manager secret and give its full ARN as credentialsParameter of

@@ -7,8 +7,11 @@
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
 #     description: Amazon ECS task execution IAM role
 # custom:
+#   why: >-
+#     Nothing else may read the secret on behalf of the task, so the task does not start.
 #   severity: high
 #   action: deny
+#   fix: add-execution-role
 #   message: the request references secrets but names no executionRoleArn
 #   remediation: >-
 #     Set executionRoleArn to a role that trusts ecs-tasks.amazonaws.com and may call secretsmanager:GetSecretValue or
