@@ -52,11 +52,19 @@ lint: $(VENV)/.dev ## Check formatting, style and types
 .PHONY: format
 format: $(VENV)/.dev ## Format Python and Rego
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
-	@opa=$$(tools/opa) && "$$opa" fmt -w policies bench/bare_opa
+	@opa=$$(tools/opa) && "$$opa" fmt -w policies .regal/rules bench/bare_opa
 
 .PHONY: policy
-policy: $(VENV)/.dev ## Check and test the policies: format, types, coverage, both engines
+policy: $(VENV)/.dev ## Check and test the policies: format, types, style, coverage, both engines
 	@tools/policy
+
+.PHONY: schema
+schema: $(VENV)/.runtime ## Write policies/schemas/input.json, the schema of what a rule may read
+	@$(BIN)/python tools/schema.py
+
+.PHONY: mutation
+mutation: $(VENV)/.dev ## Break the policies line by line and see that a test notices (MUTATION=--write for the docs)
+	@opa=$$(tools/opa) && $(BIN)/python tools/mutation.py --opa "$$opa" $(MUTATION)
 
 .PHONY: pack
 pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships

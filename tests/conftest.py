@@ -63,7 +63,7 @@ def revision(
     pack: Pack, embedded: EmbeddedEngine, detectors: tuple[Detector, ...], key: FingerprintKey
 ) -> Revision:  # fmt: skip
     """The revision that ships, ready to judge."""
-    return prepare(pack, engine=embedded, detectors=detectors[1:], key=key)
+    return prepare(pack, engine=embedded, detectors=detectors[1:], key=key, now=0)
 
 
 @pytest.fixture(scope="session")

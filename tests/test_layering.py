@@ -19,12 +19,12 @@ PACKAGE = SERVICE / "ecs_admission"
 # From the top down: what stands in a group imports from groups below it, and from its own package.
 GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("processes", frozenset({"wsgi", "cli", "server", "gunicorn_worker"})),
-    ("composition", frozenset({"app", "advisory", "client"})),
+    ("composition", frozenset({"app", "advisory", "client", "activation"})),
     ("http", frozenset({"http", "web"})),
-    ("pipeline", frozenset({"review", "revision"})),
+    ("pipeline", frozenset({"review", "revision", "tripwires", "policies"})),
     ("steps", frozenset({"adapt", "project", "enrich", "engines", "decide", "decision_log", "respond"})),
-    ("facts", frozenset({"remediate", "governance", "catalogue", "aws", "settings", "telemetry"})),
-    ("values", frozenset({"model"})),
+    ("facts", frozenset({"remediate", "governance", "weakening", "catalogue", "aws", "settings", "telemetry"})),
+    ("values", frozenset({"model", "places"})),
     ("errors", frozenset({"errors", ""})),
 )
 
@@ -34,7 +34,13 @@ SIDEWAYS = {
     ("wsgi", "gunicorn_worker"): "the application is told which errors the worker raises for a broken body",
     ("review", "revision"): "a review is made by one revision",
     ("project.fields", "adapt.shapes"): "the tables of locations are compiled against the shapes that adapt reads with",
-    ("remediate", "catalogue"): "the words of a finding are the catalogue's",
+    ("remediate.explain", "catalogue"): "the words of a finding are the catalogue's",
+    ("remediate.mend", "catalogue"): "how a finding is mended is the catalogue's",
+    ("weakening", "catalogue"): "revisions are compared rule by rule",
+    ("weakening", "governance"): "and by what they make of each",
+    ("tripwires", "review"): "a revision is tried with reviews",
+    ("tripwires", "revision"): "a revision is what is tried",
+    ("engines.sources", "adapt.yaml12"): "one reader of YAML",
     ("governance", "catalogue"): "actions are those of the catalogue's rules",
 }
 
@@ -48,6 +54,9 @@ VENDORS = {
     "opapywasm": ("engines",),
     "wasmtime": ("engines",),
     "sqlalchemy": ("decision_log",),
+    "psycopg": ("decision_log.postgresql",),
+    "alembic": ("decision_log.migrate", "decision_log.migrations"),
+    "cryptography": ("decision_log.keys",),
     "flask": ("http", "web", "app"),
     "werkzeug": ("http", "web"),
     "gunicorn": ("server", "gunicorn_worker"),
@@ -57,7 +66,8 @@ VENDORS = {
     "pydantic": ("settings",),
     "pydantic_settings": ("settings",),
     "structlog": ("telemetry",),
-    "yaml": ("adapt", "http"),
+    "yaml": ("adapt", "http", "engines", "cli"),
+    "jsonpatch": ("cli",),
 }
 # `flask` in app is the type of what it hands on, and it is held to that below.
 TYPE_ONLY = {("app", "flask"): {"Flask"}}
@@ -179,7 +189,7 @@ def test_the_factory_knows_of_flask_only_the_type() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["review", "decide", "remediate", "governance", "catalogue", "model", "errors", "client"]
+    "module", ["review", "decide", "remediate", "governance", "weakening", "catalogue", "model", "errors", "client"]
 )
 def test_the_core_knows_no_vendor(module: str) -> None:
     assert [vendor for name, vendor, _ in vendor_imports() if name == module] == []
@@ -187,7 +197,14 @@ def test_the_core_knows_no_vendor(module: str) -> None:
 
 def test_the_pure_steps_know_no_clock_environment_or_file() -> None:
     impure = {"os", "time", "random", "secrets", "socket", "pathlib", "subprocess", "threading"}
-    for name in ("decide", "remediate", "governance", "catalogue", *(n for n in modules() if n.startswith("respond"))):
+    for name in (
+        "decide",
+        "remediate",
+        "governance",
+        "weakening",
+        "catalogue",
+        *(n for n in modules() if n.startswith("respond")),
+    ):
         imported = {module.partition(".")[0] for node in statements(modules()[name]) for module, _ in targets(node)}
         assert imported & impure == set(), name
 

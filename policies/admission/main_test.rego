@@ -15,6 +15,13 @@ test_the_request_and_the_revision_are_echoed if {
 	evaluation.revision == "some-revision"
 }
 
+test_what_was_evaluated_and_found_is_told if {
+	request := {"request": {"uid": "some-uid"}, "counts": {"literals": 0}}
+	evaluation := main.evaluation with input as request with data.revision.id as "x" with data.admission.rules as rules
+	evaluation.evaluated == {"one/first", "one/second"}
+	count(evaluation.findings) == 2
+}
+
 test_without_request_or_revision_there_is_no_evaluation if {
 	not main.evaluation with input.counts.literals as 0 with data.revision.id as "some-revision"
 	not main.evaluation with input as {"request": {"uid": "some-uid"}, "counts": {"literals": 0}}

@@ -16,7 +16,9 @@ FIXES = (
     "move-reference-to-secrets",
     "remove",
     "remove-item",
+    "remove-from-environment",
     "replace-by-placeholder",
+    "use-task-role",
     "add-execution-role",
     "add-task-role",
     "add-splunk-token",
@@ -26,7 +28,7 @@ FIXES = (
     "set-task-scope",
     "encrypt-efs",
 )
-"""How a finding can be mended by a patch; `mend` has a function for each."""
+"""How a finding can be mended by a patch; `remediate.mend` has a function for each."""
 
 _CONTROL = re.compile(r"[A-Z][A-Za-z0-9.-]{1,30}:[A-Za-z0-9().-]{1,20}")
 

@@ -130,11 +130,12 @@ def _finding(raw: RawFinding, request: AdmissionRequest, policy_input: PolicyInp
         variant=raw.variant,
         exception=exception,
         controls=rule.controls,
+        at=raw.at,
     )
 
 
 def subject(value: JSONObject) -> str | None:
-    """What a request is about, as exceptions name it: the family, that of the task definition it starts, or the service.
+    """What a request is about, as exceptions name it: a family, that of the task definition it starts, or a service.
 
     Of a task definition's ARN or `family:revision` the family alone, so that an exception outlives a revision.
     """

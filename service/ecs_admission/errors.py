@@ -55,7 +55,16 @@ class RecordUnavailableError(AdmissionError):
 
 
 class PolicyError(AdmissionError):
-    """A policy pack is incomplete or inconsistent. Names file, line and reason where they are known."""
+    """A policy pack is incomplete or inconsistent. Names file, line and reason where they are known.
+
+    `at` is the place in the data that the reason is about, as keys and indexes from the root of OPA's base document.
+    """
+
+    def __init__(self, reason: str, *, at: tuple[str | int, ...] | None = None) -> None:
+        where = "/".join(str(key) for key in at) + ": " if at else ""
+        super().__init__(f"{where}{reason}")
+        self.at = at
+        self.reason_text = reason
 
 
 class SettingsError(AdmissionError):

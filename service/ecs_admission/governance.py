@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from ecs_admission.catalogue import Rule
 from ecs_admission.errors import InputError, PolicyError
 from ecs_admission.model import STRICTNESS, Action, DeployContext, Place
 
 _MATCH_KEYS = frozenset({"rule", "family", "container", "name", "account", "environment"})
+MAX_EXCEPTION_DAYS = 90
+"""An exception is a debt with a date: what is needed for longer is asked for again."""
+
+_DAY_SECONDS = 86_400
 _LAST_YEAR = 9999
+DataPath: TypeAlias = tuple[str | int, ...]
+
 _REQUIRED_TEXTS = ("id", "reason", "owner", "approver", "issue")
 
 
@@ -31,6 +37,10 @@ class PolicyException:
     id: str
     match: Mapping[str, str]
     expires: int
+    reason: str = ""
+    owner: str = ""
+    approver: str = ""
+    issue: str = ""
 
     def covers(self, rule: str, place: Place, *, family: str | None, context: DeployContext, now: int) -> bool:
         """True where every part of the match equals what was found, and the exception has not expired."""
@@ -80,29 +90,38 @@ class Governance:
         return next(covering, None)
 
 
-def read_governance(data: Mapping[str, Any], catalogue: Mapping[str, Rule]) -> Governance:
-    """Read the data of a revision. Raises `PolicyError` naming the file and what is wrong in it."""
-    config = _mapping(data.get("config"), "config")
+def read_governance(data: Mapping[str, Any], catalogue: Mapping[str, Rule], *, now: float) -> Governance:
+    """Read the data of a revision at `now`, in seconds since the epoch. Raises `PolicyError` that says where and why.
+
+    An exception that has expired is read and does not apply; one that would last longer than 90 days is an error.
+    """
+    config = _mapping(data.get("config"), ("config",))
     profiles = {
-        name: _actions(actions, catalogue, f"config/profiles: {name}")
-        for name, actions in _mapping(config.get("profiles"), "config/profiles").items()
+        name: _actions(actions, catalogue, ("config", "profiles", name))
+        for name, actions in _mapping(config.get("profiles"), ("config", "profiles")).items()
     }
     environments = {
-        name: _environment(name, facts, profiles, catalogue)
-        for name, facts in _mapping(config.get("environments"), "config/environments").items()
+        name: _environment(facts, profiles, catalogue, ("config", "environments", name))
+        for name, facts in _mapping(config.get("environments"), ("config", "environments")).items()
     }
     if not environments:
-        raise PolicyError("config/environments: at least one environment is needed")
-    accounts = _mapping(_or_empty(config.get("accounts")), "config/accounts")
+        raise _error(("config", "environments"), "at least one environment is needed")
+    accounts = _mapping(_or_empty(config.get("accounts")), ("config", "accounts"))
     for account, environment in accounts.items():
         if str(environment) not in environments:
-            raise PolicyError(f"config/accounts: {account} names an environment that config/environments does not")
-    items = _mapping(_or_empty(data.get("exceptions")), "exceptions").get("items")
+            raise _error(
+                ("config", "accounts", account), "is under an environment that config/environments does not name"
+            )
+    items = _mapping(_or_empty(data.get("exceptions")), ("exceptions",)).get("items")
     if not isinstance(items, list):
-        raise PolicyError("exceptions: items must be a list")
-    exceptions = tuple(_exception(number, item, catalogue) for number, item in enumerate(items))
-    if len({e.id for e in exceptions}) != len(exceptions):
-        raise PolicyError("exceptions: two items have the same id")
+        raise _error(("exceptions", "items"), "must be a list")
+    exceptions = tuple(
+        _exception(item, catalogue, ("exceptions", "items", number), now) for number, item in enumerate(items)
+    )
+    ids = [exception.id for exception in exceptions]
+    for number, exception in enumerate(ids):
+        if exception in ids[:number]:
+            raise _error(("exceptions", "items", number), "another item has the same id")
     return Governance(catalogue, profiles, environments, accounts, exceptions)
 
 
@@ -123,56 +142,63 @@ def _action(rule: Rule, variant: str | None, environment: Environment) -> Action
 
 
 def _environment(
-    name: str, facts: Any, profiles: Mapping[str, Mapping[str, Action]], catalogue: Mapping[str, Rule]
+    facts: Any, profiles: Mapping[str, Mapping[str, Action]], catalogue: Mapping[str, Rule], at: DataPath
 ) -> Environment:
-    where = f"config/environments: {name}"
-    facts = _mapping(facts, where)
+    facts = _mapping(facts, at)
     if not facts.keys() <= {"profile", "actions"} or str(facts.get("profile")) not in profiles:
-        raise PolicyError(f"{where}: needs a profile of {', '.join(profiles)}, and may have actions")
-    actions = _actions(facts.get("actions") or {}, catalogue, where)
+        raise _error(at, f"needs a profile of {', '.join(profiles)}, and may have actions")
+    actions = _actions(facts.get("actions") or {}, catalogue, (*at, "actions"))
     return Environment(facts["profile"], {**profiles[facts["profile"]], **actions})
 
 
-def _actions(actions: Any, catalogue: Mapping[str, Rule], where: str) -> dict[str, Action]:
+def _actions(actions: Any, catalogue: Mapping[str, Rule], at: DataPath) -> dict[str, Action]:
     read: dict[str, Action] = {}
     keys = action_keys(catalogue)
-    for rule, action in _mapping(actions, where).items():
+    for rule, action in _mapping(actions, at).items():
         if rule not in keys:
-            raise PolicyError(f"{where}: {rule} is not a rule of this revision, or a variant with an action of its own")
+            raise _error((*at, rule), "is no rule of this revision, and no variant with an action of its own")
         if action not in tuple(Action):
-            raise PolicyError(f"{where}: the action of {rule} must be one of {', '.join(Action)}")
+            raise _error((*at, rule), f"the action must be one of {', '.join(Action)}")
         read[rule] = Action(action)
     return read
 
 
-def _exception(number: int, item: Any, catalogue: Mapping[str, Rule]) -> PolicyException:
-    where = f"exceptions: item {number}"
-    item = _mapping(item, where)
-    _texts(item, _REQUIRED_TEXTS, where)
-    match = _mapping(item.get("match"), where)
+def _exception(item: Any, catalogue: Mapping[str, Rule], at: DataPath, now: float) -> PolicyException:
+    item = _mapping(item, at)
+    _texts(item, _REQUIRED_TEXTS, at)
+    unknown = item.keys() - {*_REQUIRED_TEXTS, "match", "expires"}
+    if unknown:
+        raise _error((*at, min(unknown)), "is no part of an exception")
+    match = _mapping(item.get("match"), (*at, "match"))
     if not {"rule", "family"} <= match.keys() <= _MATCH_KEYS:
-        raise PolicyError(f"{where}: match needs rule and family, and may have {', '.join(sorted(_MATCH_KEYS))}")
-    _texts(match, match.keys(), where)
+        raise _error((*at, "match"), f"needs rule and family, and may have {', '.join(sorted(_MATCH_KEYS))}")
+    _texts(match, match.keys(), (*at, "match"))
     if match["rule"] not in catalogue:
-        raise PolicyError(f"{where}: {match['rule']} is not a rule of this revision")
-    return PolicyException(item["id"], match, _end_of_day(item.get("expires"), where))
+        raise _error((*at, "match", "rule"), f"{match['rule']} is no rule of this revision")
+    expires = _end_of_day(item.get("expires"), (*at, "expires"))
+    if expires - now > (MAX_EXCEPTION_DAYS + 1) * _DAY_SECONDS:
+        raise _error((*at, "expires"), f"must be at most {MAX_EXCEPTION_DAYS} days ahead")
+    return PolicyException(
+        item["id"], match, expires, reason=item["reason"], owner=item["owner"], approver=item["approver"],
+        issue=item["issue"],
+    )  # fmt: skip
 
 
-def _end_of_day(text: Any, where: str) -> int:
+def _end_of_day(text: Any, at: DataPath) -> int:
     """The first second after a day in UTC, as seconds since the epoch."""
     try:
         day = datetime.strptime(str(text), "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         day = None
     if day is None or str(text) != day.date().isoformat() or day.year >= _LAST_YEAR:
-        raise PolicyError(f"{where}: expires must be a date, YYYY-MM-DD")
+        raise _error(at, "must be a date, YYYY-MM-DD")
     return int((day + timedelta(days=1)).timestamp())
 
 
-def _texts(item: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
+def _texts(item: Mapping[str, Any], keys: Iterable[str], at: DataPath) -> None:
     for key in keys:
         if not isinstance(item.get(key), str) or not item[key].strip():
-            raise PolicyError(f"{where}: {key} is missing")
+            raise _error(at, f"{key} is missing")
 
 
 def _or_empty(value: Any) -> Any:
@@ -180,7 +206,12 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+def _mapping(value: Any, at: DataPath) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise PolicyError(f"{where}: expected a mapping")
+        raise _error(at, "expected a mapping")
     return value
+
+
+def _error(at: DataPath, reason: str) -> PolicyError:
+    """`config/environments/prod: reason`."""
+    return PolicyError(reason, at=at)

@@ -76,9 +76,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class CanonicalObject:
-    """The API input that AWS would receive: camelCase, nulls dropped, numbers and strings as AWS types them.
+    """The API input that AWS would receive: camelCase, known nulls dropped, numbers and strings as AWS types them.
 
-    `value` may hold members that AWS does not know; their strings are literals like any other.
+    `value` may hold members that AWS does not know, and what it added to an answer; their strings are literals like any
+    other.
     `pointers` maps a top-level member to its JSON Pointer in the submitted document where that differs from
     `/member`, as it does inside a wrapper.
     """
@@ -147,7 +148,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding with what the revision's data makes of it here."""
+    """A finding with what the revision's data makes of it here.
+
+    `at` is its place in the canonical object, `pointer` the same place in the document that was submitted.
+    """
 
     rule: str
     pointer: str
@@ -157,11 +161,28 @@ class Finding:
     variant: str | None = None
     exception: str | None = None
     controls: tuple[str, ...] = ()
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """How a finding is mended: a JSON Patch against the submitted document, and what goes with it.
+
+    `statements` are what the execution role (for an application's own reference the task role) must be permitted,
+    `commands` what a person runs, `left` what remains to be done by hand.
+    """
+
+    patch: tuple[JSONObject, ...]
+    statements: tuple[JSONObject, ...] = ()
+    commands: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict. `reason` is empty for an allow and one of the contract's reasons otherwise."""
+    """The verdict. `fixes` are those of `denials`, None where only a person can mend one, `patch` is all in one.
+
+    `reason` is empty for an allow and one of the contract's reasons otherwise."""
 
     outcome: Outcome
     reason: str
@@ -171,6 +192,8 @@ class Decision:
     error_code: str | None = None
     error_pointer: str | None = None
     status: int = 200
+    fixes: tuple[Fix | None, ...] = ()
+    patch: tuple[JSONObject, ...] = ()
 
     @property
     def denials(self) -> tuple[Finding, ...]:
@@ -183,6 +206,14 @@ class Decision:
         return tuple(
             f for f in self.findings if f.action is Action.WARN or (f.action is Action.DENY and f.exception is not None)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the policies that are in place now are not those that judge. `since` is in seconds since the epoch."""
+
+    reason: str
+    since: int
 
 
 def new_decision_id() -> str:

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ecs_admission.adapt.context import FREE
+from ecs_admission.adapt.operations import DEFINING
 from ecs_admission.adapt.submission import Adapted
-from ecs_admission.decide import decide, refused
+from ecs_admission.decide import decide, refused, subject, submitted_pointer
 from ecs_admission.decision_log.entries import EntryDraft, build_draft
 from ecs_admission.enrich.inventory import Inventory, enrich
 from ecs_admission.errors import AdmissionError, CannotDecideError, InputError
@@ -28,6 +30,9 @@ from ecs_admission.model import (
     new_decision_id,
 )
 from ecs_admission.project.policy_input import assemble
+from ecs_admission.project.projection import Projection
+from ecs_admission.remediate.mend import Case, mend
+from ecs_admission.remediate.proposals import Setting
 from ecs_admission.respond.admission_review import review_response
 from ecs_admission.revision import Revision
 
@@ -55,6 +60,7 @@ class _Trail:
     """What is known of a review so far, for the record of one that breaks off."""
 
     decision_id: str
+    revision: Revision
     request: AdmissionRequest | None = None
     adapted: Adapted | None = None
     policy_input: PolicyInput | None = None
@@ -95,7 +101,8 @@ class Reviewer:
 
         `operation` is what is known of the request before it is read, for the record of one that cannot be read.
         """
-        trail = _Trail(new_decision_id())
+        # Another revision may become active meanwhile; a review is by the one that it began with.
+        trail = _Trail(new_decision_id(), self.revision)
         now = self._clock()
         decision = self._decided(
             lambda: self._judge(read, trail, user=user, enforcement_point=enforcement_point, now=int(now))
@@ -120,7 +127,7 @@ class Reviewer:
     def _judge(
         self, read: Callable[[], Adapted], trail: _Trail, *, user: UserInfo, enforcement_point: str, now: int
     ) -> Decision:
-        revision = self.revision
+        revision = trail.revision
         with trail.step("adapt"):
             adapted = trail.adapted = read()
             request = trail.request = self._settle(adapted, trail, user, enforcement_point, now)
@@ -134,7 +141,7 @@ class Reviewer:
         with trail.step("evaluate"):
             evaluation = revision.engine.evaluate(policy_input)
         with trail.step("decide"):
-            return decide(
+            decision = decide(
                 request,
                 policy_input,
                 evaluation,
@@ -142,17 +149,19 @@ class Reviewer:
                 governance=revision.governance,
                 members=revision.members,
             )
+            return _mended(decision, request, projection, revision) if decision.denials else decision
 
     def _settle(
         self, adapted: Adapted, trail: _Trail, user: UserInfo, enforcement_point: str, now: int
     ) -> AdmissionRequest:
         """Turn what a caller claims into what is judged."""
-        context, governance = adapted.context, self.revision.governance
+        context, revision = adapted.context, trail.revision
+        governance = revision.governance
         claims = {"uid": adapted.uid, **{name: getattr(context, name) for name in FREE}}
         if context.environment not in governance.environments:
             claims["environment"] = context.environment
         for name, claim in claims.items():
-            if claim is not None and self.revision.projector.suspects(claim, is_name=name == "environment"):
+            if claim is not None and revision.projector.suspects(claim, is_name=name == "environment"):
                 raise InputError("suspicious-parameter", f"{name} looks like a secret", status=400)
         context = replace(context, environment=governance.settle_environment(context.account, context.environment))
         canonical = adapted.canonical
@@ -180,7 +189,7 @@ class Reviewer:
         enforcement_point: str,
         now: float,
     ) -> Decision:
-        request, policy_input = trail.request, trail.policy_input
+        request, policy_input, revision = trail.request, trail.policy_input, trail.revision
         with trail.step("record"):
             draft = build_draft(
                 decision,
@@ -194,8 +203,8 @@ class Reviewer:
                 context=request.context if request else DeployContext(),
                 now=int(now),
                 user=user,
-                engine=self.revision.engine.name,
-                revision=self.revision.id,
+                engine=revision.engine.name,
+                revision=revision.id,
                 timings_us=trail.timings_us,
                 body=policy_input.body if policy_input else None,
             )
@@ -208,10 +217,26 @@ class Reviewer:
             decision,
             uid=uid,
             decision_id=trail.decision_id,
-            revision=self.revision.id,
-            catalogue=self.revision.governance.catalogue,
+            revision=trail.revision.id,
+            catalogue=trail.revision.governance.catalogue,
         )
         return Answer(decision, trail.decision_id, uid, response, trail.timings_us)
+
+
+def _mended(decision: Decision, request: AdmissionRequest, projection: Projection, revision: Revision) -> Decision:
+    """The decision with how to get to allow. Of names only those go in that the projection shows."""
+    shown, context = projection.object, request.context
+    setting = Setting(
+        environment=context.environment,
+        account=context.account,
+        region=context.region,
+        subject=subject(shown),
+        role=shown.get("executionRoleArn"),
+    )
+    case = Case(request.canonical.value, setting, projection.references, request.operation in DEFINING)
+    resolve = partial(submitted_pointer, request=request)
+    fixes, patch = mend(decision.denials, case, revision.governance.catalogue, resolve)
+    return replace(decision, fixes=fixes, patch=patch)
 
 
 def _unknown_environment(known: Iterable[str]) -> Notice:

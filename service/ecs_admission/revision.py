@@ -29,15 +29,17 @@ class Revision:
     members: frozenset[str] = field(repr=False)
 
 
-def prepare(pack: Pack, *, engine: PolicyEngine, detectors: Sequence[Detector], key: FingerprintKey) -> Revision:
+def prepare(
+    pack: Pack, *, engine: PolicyEngine, detectors: Sequence[Detector], key: FingerprintKey, now: float
+) -> Revision:
     """Check a pack's data and build what the pipeline needs of it. Raises `PolicyError`.
 
-    `detectors` work beside the one that the pack's own patterns make.
+    `detectors` work beside the one that the pack's own patterns make. `now` is when, in seconds since the epoch.
     """
     locations = {operation: compile_node(operation_input(operation)) for operation in OPERATIONS}
     return Revision(
         id=pack.revision,
-        governance=read_governance(pack.data, pack.catalogue),
+        governance=read_governance(pack.data, pack.catalogue, now=now),
         projector=Projector(pack.config, (NativeDetector(read_tokens(pack.config)), *detectors), key),
         engine=engine,
         locations=locations,

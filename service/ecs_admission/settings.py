@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecs_admission.errors import SettingsError
+from ecs_admission.places import read_places
 
 _TCP = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:/]+):([0-9]{1,5})")
 
@@ -34,16 +35,28 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=_default_data_dir,
-        description="Folder of the decision log and the fingerprint key. Made with mode 0700.",
+        description="Folder of the decision log and of the keys. Made with mode 0700.",
     )
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the decision log; default: decisions.sqlite3 in the data folder."
     )
+    database_read_url: str | None = Field(
+        None, description="The same for queries, where they have a role of their own; default: the database URL."
+    )
+    signing_key_file: Path | None = Field(
+        None,
+        description="PEM file with the decision log's Ed25519 signing key; default: signing.key in the data folder.",
+    )
     fingerprint_key_file: Path | None = Field(
         None, description="File with the fingerprint key, 64 hex digits; default: fingerprint.key in the data folder."
     )
-    policies: Path | None = Field(
-        None, description="Folder of a pack that `ecs-admission bundle build` made; default: the pack that ships."
+    policies: str = Field(
+        "",
+        description="Folders or bundles of policies to lay over the pack that ships, separated by commas; the first "
+        "may be a pack that `ecs-admission bundle build` made.",
+    )
+    policies_poll_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        5.0, description="How often the places of the policies are looked at for a change; 0: never."
     )
     workers: Annotated[int, Field(ge=1, le=64)] = Field(2, description="Worker processes.")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(8, description="Threads of each worker.")
@@ -87,9 +100,24 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def policy_places(self) -> tuple[Path, ...]:
+        """The folders and bundles of the policies."""
+        return read_places(self.policies)
+
+    @property
     def log_url(self) -> str:
         """The SQLAlchemy URL of the decision log."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'decisions.sqlite3'}"
+
+    @property
+    def log_read_url(self) -> str:
+        """The SQLAlchemy URL of the decision log for queries."""
+        return self.database_read_url or self.log_url
+
+    @property
+    def log_key_file(self) -> Path:
+        """The file of the decision log's signing key."""
+        return self.signing_key_file or self.data_dir / "signing.key"
 
     @property
     def key_file(self) -> Path:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import structlog
+
+from ecs_admission.model import Refusal
 
 KEYS = frozenset(
     {
@@ -18,7 +20,7 @@ KEYS = frozenset(
         *("decision_id", "enforcement_point", "outcome", "reason", "code", "findings", "rules"),
         *("duration_us", "timings_us"),
         # the start
-        *("bind", "data_dir", "engine", "revision", "rule_count", "threads", "workers"),
+        *("bind", "data_dir", "engine", "revision", "rule_count", "threads", "workers", "weakened"),
     }
 )
 """What a log line may hold. Anything else is dropped and counted in `dropped_keys`."""
@@ -47,6 +49,16 @@ def logger() -> Any:
 def log_error(error: BaseException) -> None:
     """Log an unexpected error: its type and where it was raised. Its text may hold a literal and is left out."""
     logger().error("unexpected error", error=type(error).__name__, frames=frames(error))
+
+
+def log_revision(revision: str, weakened: Sequence[str]) -> None:
+    """Log that a revision judges from now on, and what it judges more mildly than the one that ships."""
+    logger().info("policies activated", revision=revision, weakened=list(weakened))
+
+
+def log_refusal(refusal: Refusal) -> None:
+    """Log why the policies that are in place do not judge."""
+    logger().error("policies refused", reason=refusal.reason)
 
 
 def frames(error: BaseException) -> list[str]:

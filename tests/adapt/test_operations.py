@@ -21,7 +21,9 @@ CANARY = "hunter2canary"
 REGISTER = "RegisterTaskDefinition"
 DAEMON = "RegisterDaemonTaskDefinition"
 ECS = {"group": "ecs.amazonaws.com", "version": "2014-11-13"}
+TEMPLATE = "{{ " + CANARY + " }}"
 KUBERNETES_VERBS = {"CREATE", "UPDATE", "DELETE", "CONNECT"}
+METADATA: dict[str, Any] = {"ResponseMetadata": {}}
 INPUT = {"family": "web", "containerDefinitions": [{"name": "app", "image": "web:1", "cpu": 256}]}
 
 
@@ -136,8 +138,9 @@ def test_the_smallest_input_of_each_operation_is_read_as_it_is(operation: str) -
 
 def test_what_aws_answers_of_a_daemon_is_read_as_what_it_was_sent() -> None:
     answer = INPUT | {"status": "ACTIVE", "revision": 3, "registeredAt": 1.5, "daemonTaskDefinitionArn": "x"}
-    for wrapped in (answer, {"daemonTaskDefinition": answer, "ResponseMetadata": {}}):
-        assert adapt_value(DAEMON, wrapped).value == INPUT
+    for wrapped, beside in ((answer, {}), ({"daemonTaskDefinition": answer, "ResponseMetadata": {}}, METADATA)):
+        read = adapt_value(DAEMON, wrapped)
+        assert (read.value, read.notices) == (answer | beside, ())
     with pytest.raises(InputError, match="beside `daemonTaskDefinition`"):
         adapt_value(DAEMON, {"daemonTaskDefinition": answer, "tags": []})
 
@@ -156,9 +159,40 @@ def test_json_yaml_and_a_parsed_value_give_the_same_object() -> None:
 
 
 def test_what_aws_answers_is_read_as_what_it_was_sent() -> None:
-    wrapped = adapt({"taskDefinition": INPUT | {"status": "ACTIVE"}, "tags": []})
-    assert wrapped.value == INPUT | {"tags": []}
+    wrapped = adapt({"taskDefinition": INPUT | {"status": "ACTIVE"}, "tags": []} | METADATA)
+    assert wrapped.value == INPUT | {"status": "ACTIVE", "tags": []} | METADATA
+    assert wrapped.notices == ()
     assert wrapped.pointers["containerDefinitions"] == "/taskDefinition/containerDefinitions"
+
+
+def test_what_aws_added_is_checked_like_all_that_nobody_describes() -> None:
+    wrapped: dict[str, Any] = {"taskDefinition": INPUT | {"requiresAttributes": [{"name": {CANARY: 10**18}}]}}
+    for place, document in {
+        "/taskDefinition/requiresAttributes/0/<0>/<0>": wrapped,
+        "/ResponseMetadata/<0>": {"taskDefinition": INPUT, "ResponseMetadata": {CANARY: 10**18}},
+        "/failures/0": {"taskDefinition": INPUT, "failures": [10**18]},
+    }.items():
+        with pytest.raises(InputError) as caught:
+            adapt_value(REGISTER, document)
+        assert (caught.value.code, caught.value.pointer) == ("number-out-of-range", place)
+
+
+@pytest.mark.parametrize("key", ["TaskDefinitionArn", "Revision", "registered_at", "STATUS", "requires-attributes"])
+def test_another_spelling_of_what_aws_added_is_refused(key: str) -> None:
+    for place, document in {
+        "": INPUT | {key: CANARY},
+        "/taskDefinition": {"taskDefinition": INPUT | {key: CANARY}},
+    }.items():
+        error = refusal(json.dumps(document).encode())
+        assert (error.code, error.pointer) == ("misspelled-key", f"{place}/<2>")
+
+
+def test_a_template_in_what_aws_added_is_refused() -> None:
+    document = {"taskDefinition": INPUT | {"status": TEMPLATE}}
+    error = refusal(json.dumps(document).encode())
+    assert (error.code, error.pointer) == ("unrendered-template", "/taskDefinition/status")
+    error = refusal(json.dumps(INPUT | {"cpu": None, "x": {TEMPLATE: None}}).encode())
+    assert (error.code, error.pointer) == ("unrendered-template", "/<2>/<0>")
 
 
 def test_notices_and_errors_point_into_the_submitted_document() -> None:

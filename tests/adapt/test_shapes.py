@@ -123,6 +123,15 @@ class TestMembers:
         assert notices == []
         assert read_container(environment=[{"name": "A", "value": None}])[0] == {"environment": [{"name": "A"}]}
 
+    def test_a_null_member_that_aws_does_not_know_is_kept_for_its_name(self) -> None:
+        container, notices = read_container(cpu=None, **{CANARY: None}, environment=[{"name": "A", CANARY: None}])
+        assert container == {CANARY: None, "environment": [{"name": "A", CANARY: None}]}
+        assert notices == [
+            ("unknown-field", "/containerDefinitions/0/<0>"),
+            ("unknown-field", "/containerDefinitions/0/environment/0/<1>"),
+        ]
+        assert container_refusal(**{"\ud800": None}) == ("not-unicode", "/containerDefinitions/0/<0>")
+
     def test_null_has_no_place_in_arrays_and_maps(self) -> None:
         assert container_refusal(command=["a", None]) == ("null-value", "/containerDefinitions/0/command/1")
         assert container_refusal(environment=[None]) == ("null-value", "/containerDefinitions/0/environment/0")
@@ -171,10 +180,10 @@ class TestMembers:
         assert container == {"environment": [entry]}
         assert notices == [("unknown-field", "/containerDefinitions/0/environment/0/<1>")]
 
-    def test_positions_count_the_members_that_are_not_null(self) -> None:
-        result = read(containers(cpu=None, other=1))
-        assert [notice.pointer for notice in result.notices] == ["/<2>"]
-        assert list(result.value).index("other") == 2
+    def test_positions_count_the_members_that_are_not_absent(self) -> None:
+        result = read(containers(cpu=None, x=None, other=1))
+        assert [notice.pointer for notice in result.notices] == ["/<2>", "/<3>"]
+        assert list(result.value).index("other") == 3
 
     @pytest.mark.parametrize(
         ("document", "place"),

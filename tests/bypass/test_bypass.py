@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -15,13 +16,13 @@ from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.model import Decision, Outcome, UserInfo
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
-from tests.bypass import commands, documents, encodings, names, structures, suppressions
+from tests.bypass import answers, commands, documents, encodings, names, structures, suppressions
 from tests.bypass.hiding import REGISTER, Secrets, Submission, Ways, submission, task
 from tests.detection.judges import KingfisherAlone
 
 THEMES: Mapping[str, Ways] = {
     module.__name__.rpartition(".")[2]: module.WAYS
-    for module in (suppressions, names, encodings, commands, structures, documents)
+    for module in (suppressions, names, encodings, commands, structures, documents, answers)
 }
 WAYS: Ways = {f"{theme}: {name}": make for theme, ways in THEMES.items() for name, make in ways.items()}
 ABOUT_LITERALS = ("plaintext/", "logging/", "bounds/")
@@ -60,6 +61,13 @@ def judge(revision: Revision) -> Judge:
 def test_the_request_around_the_literals_is_allowed(judge: Judge) -> None:
     decision, _ = judge.judge(submission(task()))
     assert decision.outcome is Outcome.ALLOWED
+
+
+@pytest.mark.parametrize("told", answers.HONEST)
+def test_what_aws_answers_is_allowed_without_a_finding_or_a_notice(judge: Judge, told: str) -> None:
+    sent = replace(submission(answers.HONEST[told]), parameters=(("environment", "prod"),))
+    decision, _ = judge.judge(sent)
+    assert (decision.outcome, decision.findings, decision.notices) == (Outcome.ALLOWED, (), ())
 
 
 @pytest.mark.parametrize("way", WAYS)

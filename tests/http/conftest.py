@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from ecs_admission.app import node_entry
+from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask
@@ -41,6 +42,7 @@ def log(tmp_path: Path, revision: Revision) -> Iterator[DecisionLog]:
         f"sqlite:///{tmp_path / 'decisions.sqlite3'}",
         writer=new_decision_id(),
         start=node_entry("node_start", "embedded", revision.id),
+        log_key=make_signing_key(),
         timeout_seconds=10.0,
     )
     yield opened

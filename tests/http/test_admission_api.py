@@ -386,7 +386,7 @@ class TestAccounts:
         """A client of an application whose policies list an account as `prod`."""
         config = {**pack.config, "accounts": {"111122223333": "prod"}}
         listed = replace(pack, data={**pack.data, "config": config})
-        return serve(prepare(listed, engine=embedded, detectors=detectors, key=key))
+        return serve(prepare(listed, engine=embedded, detectors=detectors, key=key, now=0))
 
     def test_the_environment_of_a_listed_account_is_the_listed_one(self, client: FlaskClient) -> None:
         client.post(f"{OPERATION}?account=111122223333", json=COMPLIANT)

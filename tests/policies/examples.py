@@ -27,8 +27,8 @@ Found = tuple[tuple[str, str], ...]
 class Example:
     """One request and what the whole pack says of it.
 
-    `causes` are the denials and `warnings` the warnings, all of them; `dryruns` are some of what is only recorded. Under
-    `profile` every environment has that profile. `facts` are what AWS would know; the others are unknown.
+    `causes` are the denials and `warnings` the warnings, all of them; `dryruns` are some of what is only recorded.
+    Every environment has the profile `profile`. `facts` are what AWS would know; the others are unknown.
     """
 
     rule: str

@@ -27,7 +27,7 @@ def literal(projection: Projection) -> tuple[Any, ...]:
 
 
 def test_an_override_is_a_container_with_an_environment(revision: Revision) -> None:
-    variables = [{"name": "LOG_LEVEL", "value": "info"}, {"name": "DB_PASSWORD", "value": "hunter2x"}]
+    variables = [{"name": "LOG_FORMAT", "value": "json"}, {"name": "DB_PASSWORD", "value": "hunter2x"}]
     override = {"name": "app", "environment": variables}
     document = {"taskDefinition": "web:7", "overrides": {"containerOverrides": [override]}}
     projection = project(revision, "RunTask", document)
@@ -36,7 +36,7 @@ def test_an_override_is_a_container_with_an_environment(revision: Revision) -> N
     assert projection.counts["containers"] == 1
     assert projection.object == {
         "taskDefinition": "web:7",
-        "overrides": {"containerOverrides": [{"name": "app", "environmentNames": ["LOG_LEVEL", "DB_PASSWORD"]}]},
+        "overrides": {"containerOverrides": [{"name": "app", "environmentNames": ["LOG_FORMAT", "DB_PASSWORD"]}]},
     }
 
 

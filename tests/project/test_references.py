@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,9 @@ def secret(**parts: Any) -> ParsedReference:
         (f"{SECRET}:::1f0c", secret(version_id="1f0c")),
         (f"{SECRET}:a b:S:V", secret(json_key="a b", version_stage="S", version_id="V")),
         ("arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/db/main", ParsedReference(
-            service="secretsmanager", resource="prod/db/main", **PARTS)),
+            service="secretsmanager", resource="prod/db/main", complete=False, **PARTS)),
+        ("arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/db-secret", secret(
+            resource="prod/db-secret", complete=None)),
         (PARAMETER, ParsedReference(service="ssm", resource="prod/db", **PARTS)),
         ("arn:aws:ssm:eu-west-1:111122223333:parameter/aws/reference/secretsmanager/db", ParsedReference(
             service="ssm", resource="aws/reference/secretsmanager/db", **PARTS)),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_admission.adapt.shapes import Shape, operation_input
+from ecs_admission.adapt.wrappers import WRAPPERS
 from ecs_admission.project.disclosure import looks_random
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -73,15 +74,33 @@ VARIANTS: tuple[Callable[[str], str], ...] = (
 def full_input(operation: str, text: Callable[[], str], key: Callable[[], str] | None = None) -> Any:
     """An input of `operation` with every member there is, each string made by `text` and each key of a map by `key`.
 
-    Enumerations get a text as well. Every object also gets a member that AWS does not know.
+    Enumerations get a text as well. Every object also gets members that AWS does not know, one of them null.
     """
     return _fill(operation_input(operation), text, key or text)
+
+
+def full_answer(operation: str, text: Callable[[], str], key: Callable[[], str] | None = None) -> Any:
+    """Such an input as AWS answers it, with a text wherever AWS adds something, and members that it never adds."""
+    wrapper, key = WRAPPERS[operation], key or text
+    inner = full_input(operation, text, key)
+    merged = {name: inner.pop(name) for name in wrapper.merged}
+    added = {name: _of_type(types[0], text, key) for name, types in wrapper.read_only.items()}
+    metadata = {name: _of_type(types[0], text, key) for name, types in wrapper.metadata.items()}
+    return {wrapper.member: inner | added, **merged, **metadata, key(): None}
+
+
+def _of_type(kind: type, text: Callable[[], str], key: Callable[[], str]) -> Any:
+    if kind is list:
+        return [text(), {key(): text(), "name": text(), "value": text(), key(): None}]
+    if kind is dict:
+        return {key(): text(), "x": [{key(): text()}], key(): None}
+    return text() if kind is str else 1
 
 
 def _fill(shape: Shape, text: Callable[[], str], key: Callable[[], str]) -> Any:
     if shape.kind == "structure":
         known = {name: _fill(member, text, key) for name, member in shape.members.items()}
-        return known | {key(): {key(): text()}}
+        return known | {key(): {key(): text()}, key(): None}
     if shape.kind == "list" and shape.item is not None:
         return [_fill(shape.item, text, key)]
     if shape.kind == "map" and shape.item is not None:
@@ -89,20 +108,24 @@ def _fill(shape: Shape, text: Callable[[], str], key: Callable[[], str]) -> Any:
     return {"string": text, "boolean": lambda: True, "timestamp": text}.get(shape.kind, lambda: 1)()
 
 
-def positions(operation: str) -> Iterator[tuple[str, Any, Canaries]]:
-    """For each string position and each key of an input: its name, an input with one word there, and the word."""
-    slots = _slots(operation)
+Make = Callable[[str, Callable[[], str]], Any]
+"""`full_input` or `full_answer`."""
+
+
+def positions(make: Make, operation: str) -> Iterator[tuple[str, Any, Canaries]]:
+    """For each string position and each key of a document: its name, a document with one word there, and the word."""
+    slots = _slots(make, operation)
     for number, name in enumerate(slots):
         canaries = Canaries()
         counter = itertools.count()
         plain = _plain_text(counter, number, canaries)
-        yield name, full_input(operation, plain), canaries
+        yield name, make(operation, plain), canaries
 
 
-def _slots(operation: str) -> list[str]:
+def _slots(make: Make, operation: str) -> list[str]:
     """The names of the positions, in the order in which they are filled."""
     marks = itertools.count()
-    document = full_input(operation, lambda: f"slot-{next(marks)}")
+    document = make(operation, lambda: f"slot-{next(marks)}")
     names = dict(_named(document, ""))
     return [names[f"slot-{number}"] for number in range(next(marks))]
 

@@ -21,7 +21,10 @@ from flask.testing import FlaskClient
 
 from ecs_admission import review as pipeline
 from ecs_admission import telemetry
+from ecs_admission.adapt.wrappers import WRAPPERS
 from ecs_admission.app import node_entry
+from ecs_admission.decision_log.keys import make_signing_key
+from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.enrich.inventory import NoInventory
@@ -31,7 +34,7 @@ from ecs_admission.project.projection import Projector
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
 from tests.engines.opa_server import serve_bundle
-from tests.service.canaries import VARIANTS, Canaries, full_input, positions
+from tests.service.canaries import VARIANTS, Canaries, Make, full_answer, full_input, positions
 from tests.service.conftest import BUNDLE, COMPLIANT
 from tests.service.running_service import OPERATION, REVIEWS, RunningService, run_service
 
@@ -77,6 +80,40 @@ class TestTheRunningService:
                 status, answer = post(service, path, sent)
                 answers.append(answer)
                 assert [status, b'"allowed":false' in answer] == [403 if path == OPERATION else 200, True]
+        assert_silent(canaries, service, answers)
+
+    @pytest.mark.parametrize("operation", ["RegisterTaskDefinition", "RegisterDaemonTaskDefinition"])
+    def test_what_aws_answers_full_of_words_is_denied_in_silence(self, service: RunningService, operation: str) -> None:
+        canaries, answers = Canaries(), []
+        plain = f"/v1/operations/{operation}"
+        for text in (canaries.word, canaries.value):
+            body = full_answer(operation, text, canaries.word)
+            metadata = {"ResponseMetadata": body["ResponseMetadata"] | {"password": canaries.word()}}
+            for path, sent in (
+                (plain, orjson.dumps(body | metadata)),
+                (plain, orjson.dumps(body[WRAPPERS[operation].member] | metadata)),
+                (REVIEWS, review(object=body | metadata, operation=operation)),
+            ):
+                status, answer = post(service, path, sent)
+                answers.append(answer)
+                assert [status, b'"allowed":false' in answer] == [200 if path == REVIEWS else 403, True]
+        assert_silent(canaries, service, answers)
+
+    def test_what_aws_answers_is_allowed_in_silence(self, service: RunningService) -> None:
+        canaries = Canaries()
+        word, none = canaries.word, {canaries.word(): None}
+        added = {"registeredBy": word(), "status": f"plain {word()}", "requiresAttributes": [{"name": word(), **none}]}
+        body = {
+            "taskDefinition": COMPLIANT | added | {word(): None},
+            "failures": [{"reason": word()}, word()],
+            "ResponseMetadata": {word(): word(), "x": {word(): None}},
+            word(): None,
+        }
+        answers = []
+        for path, sent in ((f"{OPERATION}?environment=prod", orjson.dumps(body)), (REVIEWS, review(object=body))):
+            status, answer = post(service, path, sent)
+            assert [status, b'"allowed":true' in answer] == [200, True]
+            answers.append(answer)
         assert_silent(canaries, service, answers)
 
     def test_a_task_definition_is_allowed_in_silence(self, service: RunningService) -> None:
@@ -144,6 +181,11 @@ class TestTheRunningService:
             (f'{{"Resources": {{"{word()}": "{word()}"}}}}', 422),
             (f'{{"taskDefinition": "{word()}"}}', 422),
             (f'{{"taskDefinition": {{"family": "{word()}"}}, "{word()}": 1}}', 422),
+            (f'{{"taskDefinition": {{"registeredBy": ["{word()}"]}}}}', 422),
+            (f'{{"taskDefinition": {{"{(key := word())}": null}}, "{key}": null}}', 422),
+            (f'{{"taskDefinition": {{"x": "{word()}"}}, "failures": "{word()}"}}', 422),
+            (f'{{"taskDefinition": {{"status": "{{{{ {word()} }}}}"}}}}', 422),
+            (f'{{"family": "x", "containerDefinitions": [], "{word()}\\ud800": null}}', 422),
             (f"family: [{word()}", 400),
             (f"family: *{word()}", 400),
             (f"family: !{word()} x", 400),
@@ -340,6 +382,7 @@ class TestInProcess:
             f"sqlite:///{tmp_path / 'decisions.sqlite3'}",
             writer=new_decision_id(),
             start=node_entry("node_start", "embedded", revision.id),
+            log_key=make_signing_key(),
             timeout_seconds=10.0,
         )
         reviewer = Reviewer(
@@ -352,14 +395,16 @@ class TestInProcess:
         yield create_flask(reviewer, log.reader).test_client()
         log.close()
 
+    @pytest.mark.parametrize("make", [full_input, full_answer])
     def test_each_position_keeps_its_word(
-        self, client: FlaskClient, lines: Callable[[], str], tmp_path: Path
-    ) -> None:  # fmt: skip
+        self, client: FlaskClient, lines: Callable[[], str], tmp_path: Path, make: Make
+    ) -> None:
         shown: list[str] = []
         everything = Canaries()
         count = 0
-        for name, document, canaries in positions("RegisterTaskDefinition"):
+        for name, document, canaries in positions(make, "RegisterTaskDefinition"):
             answer = client.post(OPERATION, data=orjson.dumps(document))
+            assert answer.status_code in (200, 403)
             response = answer.get_json()
             decision_id = response.get("decisionId") or response["response"]["auditAnnotations"]["decision-id"]
             entry = client.get(f"/v1/decisions/{decision_id}").get_data()

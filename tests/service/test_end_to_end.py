@@ -149,7 +149,7 @@ def test_a_stopped_service_leaves_a_log_that_is_whole(tmp_path: Path) -> None:
         assert _ends(service.database) == [("node_start", "node_stop")] * 2
         assert b"Traceback" not in service.stderr.read_bytes()
         (data,) = [path for path in tmp_path.iterdir() if path.is_dir()]
-        assert sorted(path.name for path in data.iterdir()) == ["decisions.sqlite3", "fingerprint.key"]
+        assert sorted(path.name for path in data.iterdir()) == ["decisions.sqlite3", "fingerprint.key", "signing.key"]
         assert data.stat().st_mode & 0o077 == 0
 
 

@@ -16,6 +16,7 @@ import orjson
 import pytest
 
 from ecs_admission.app import node_entry
+from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.engines.pack import Pack
 from ecs_admission.enrich.inventory import NoInventory
@@ -336,7 +337,9 @@ class TestAReadOnlyDatabase:
     ) -> None:
         start = node_entry("node_start", "embedded", revision.id)
         url = f"sqlite:///{tmp_path / 'decisions.sqlite3'}"
-        log = DecisionLog.open(url, writer=new_decision_id(), start=start, timeout_seconds=5.0)
+        log = DecisionLog.open(
+            url, writer=new_decision_id(), start=start, log_key=make_signing_key(), timeout_seconds=5.0
+        )  # fmt: skip
         make_read_only(log)
         with pytest.raises(RecordUnavailableError, match="SQLITE_READONLY"):
             log.append(node_entry("node_stop", "embedded", revision.id), deadline_seconds=5.0)

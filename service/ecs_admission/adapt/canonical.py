@@ -50,10 +50,10 @@ _EXPECTED: Mapping[str, str] = {
 def canonicalize(value: Any, shape: Shape, pointers: Mapping[str, str] = NO_POINTERS) -> CanonicalObject:
     """Read `value` as `shape`; `pointers` says where top-level members stood in the submitted document, see `unwrap`.
 
-    Null members count as absent. Numbers, booleans and strings are turned into the type that AWS expects where that
-    is plain, with a notice. Members that AWS does not know are kept untouched, with a notice. In pointers and
-    messages such members, and the keys of maps, are given by their position among their object's members that are
-    not null (`<4>`), since a key may itself be a secret.
+    Null members that AWS knows count as absent. Numbers, booleans and strings are turned into the type that AWS
+    expects where that is plain, with a notice. Members that AWS does not know are kept untouched, null or not, with a
+    notice. In pointers and messages such members, and the keys of maps, are given by their position among their
+    object's members that are not absent (`<4>`), since a key may itself be a secret.
 
     Raises InputError: `misspelled-key`, `missing-field`, `wrong-type`, `null-value`, `number-out-of-range`,
     `not-unicode`, `too-deep`.
@@ -100,9 +100,7 @@ def _read_structure(value: Any, shape: Shape, pointer: str, reading: _Reading) -
     if type(value) is not dict:
         raise _wrong_type(value, shape, pointer)
     check_depth(pointer)
-    present: JSONObject = value
-    if None in value.values():
-        present = {key: item for key, item in value.items() if item is not None}
+    present = shape.present(value)
     changed: JSONObject = {}
     for index, (key, item) in enumerate(present.items()):
         member = shape.members.get(key)

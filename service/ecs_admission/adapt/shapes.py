@@ -10,6 +10,7 @@ from typing import Any
 
 from ecs_admission.aws import ecs_model
 from ecs_admission.errors import InputError
+from ecs_admission.model import JSONObject
 
 _FOLDED_AWAY = str.maketrans("", "", "_-. ")
 _NO_MEMBERS: Mapping[str, Any] = MappingProxyType({})
@@ -33,9 +34,34 @@ class Shape:
     sensitive: bool
     folded: Mapping[str, str]
 
+    def present(self, value: JSONObject) -> JSONObject:
+        """An object without its null members, which count as absent.
+
+        One that AWS does not know in any spelling stays: its key is text of the caller's, and may be a secret.
+        """
+        if None not in value.values():
+            return value
+        present = {key: item for key, item in value.items() if item is not None or not self._knows(key)}
+        return present if len(present) < len(value) else value
+
+    def _knows(self, key: Any) -> bool:
+        return type(key) is str and fold(key) in self.folded
+
     def misspelled(self, key: str) -> str | None:
         """The member that `key` writes in another case or with other separators, None where there is none."""
         return None if key in self.members else self.folded.get(fold(key))
+
+
+FREE = Shape(
+    kind="document",
+    name="",
+    members=_NO_MEMBERS,
+    required=frozenset(),
+    item=None,
+    sensitive=False,
+    folded=_NO_MEMBERS,
+)
+"""Any JSON value."""
 
 
 def fold(key: str) -> str:

@@ -87,8 +87,8 @@ def _children(container: Any, place: Shape | None) -> Iterator[tuple[str, str, A
             yield "", str(index), item
         return
     members = place.members if place else {}
-    present = ((key, item) for key, item in container.items() if item is not None)
-    for index, (key, item) in enumerate(present):
+    present = place.present(container) if place else container
+    for index, (key, item) in enumerate(present.items()):
         yield key, key if key in members else f"<{index}>", item
 
 

@@ -1,16 +1,19 @@
 """Task definitions as tools hand them on: inside the answer of an API call, with what AWS added to them.
 
-A wrapper is opened only when nothing beside it could be meant as the request itself.
+A wrapper is opened only when nothing beside it could be meant as the request itself. What AWS added is no part of the
+input, but it is kept: whoever can write a document can write a secret there, and nothing of it goes unscanned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from ecs_admission.adapt.canonical import NO_POINTERS
-from ecs_admission.adapt.shapes import Shape, fold, folded, operation_input
+from ecs_admission.adapt.shapes import FREE, Shape, fold, folded, operation_input
 from ecs_admission.adapt.values import json_type
 from ecs_admission.errors import InputError
 from ecs_admission.model import JSONObject
@@ -22,13 +25,13 @@ _TIME = (str, int, float)
 class Wrapper:
     """How the answer of a describe or register call holds the input of an operation.
 
-    `member` holds the object, `merged` the members beside it that belong into the input, `ignored` those that do not.
-    `read_only` are the members of the object that AWS added and no input has, with their JSON types.
+    `member` holds the object, `merged` the members beside it that belong into the input, `metadata` those that do not.
+    `read_only` are the members of the object that AWS added and no input has. All with their JSON types.
     """
 
     member: str
     merged: Mapping[str, tuple[type, ...]]
-    ignored: Mapping[str, tuple[type, ...]]
+    metadata: Mapping[str, tuple[type, ...]]
     read_only: Mapping[str, tuple[type, ...]]
 
 
@@ -37,7 +40,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "RegisterTaskDefinition": Wrapper(
         member="taskDefinition",
         merged={"tags": (list,)},
-        ignored={"failures": (list,), "ResponseMetadata": (dict,)},
+        metadata={"failures": (list,), "ResponseMetadata": (dict,)},
         read_only={
             "taskDefinitionArn": (str,),
             "revision": (int,),
@@ -54,7 +57,7 @@ WRAPPERS: Mapping[str, Wrapper] = {
     "RegisterDaemonTaskDefinition": Wrapper(
         member="daemonTaskDefinition",
         merged={},
-        ignored={"ResponseMetadata": (dict,)},
+        metadata={"ResponseMetadata": (dict,)},
         read_only={
             "daemonTaskDefinitionArn": (str,),
             "revision": (int,),
@@ -75,37 +78,53 @@ _FOREIGN: Mapping[str, str] = {
 }
 
 
+@lru_cache(maxsize=128)
+def submitted_shape(operation: str) -> Shape:
+    """The input of an operation with what AWS adds to it in answers, which may be any JSON.
+
+    Raises InputError, see `operation_input`.
+    """
+    shape, wrapper = operation_input(operation), WRAPPERS.get(operation)
+    if wrapper is None:
+        return shape
+    members = {**shape.members, **dict.fromkeys((*wrapper.read_only, *wrapper.metadata), FREE)}
+    return replace(shape, members=MappingProxyType(members), folded=MappingProxyType(folded(members)))
+
+
 def unwrap(operation: str, document: Any) -> tuple[JSONObject, Mapping[str, str]]:
     """The input inside `document`, and where its top-level members stood there, where that is not `/member`.
 
-    Members that are null count as absent. An unknown member is a key of the mapping like any other, and stands under
-    its position (`/taskDefinition/<4>`) because the key may itself be a secret: the mapping must not be shown.
+    Beside the input's own members stands what AWS added in its answer, to be read as `submitted_shape`. Null members
+    that AWS knows count as absent. An unknown member is a key of the mapping like any other, and stands under its
+    position (`/taskDefinition/<4>`) because the key may itself be a secret: the mapping must not be shown.
 
     Raises InputError: `not-an-object`, `unsupported-shape`, `ambiguous-wrapper`, `misspelled-key`, `wrong-type`.
     """
-    outer = _present(document, "")
-    shape = operation_input(operation)
+    shape = submitted_shape(operation)
+    outer = _present(document, shape, "")
     _refuse_foreign(outer, shape)
     wrapper = WRAPPERS.get(operation)
     if wrapper is None:
         return outer, NO_POINTERS
-    if wrapper.member not in outer:
-        _refuse_misspelled(outer, (wrapper.member,), "")
-        kept = _without_read_only(outer, wrapper, "")
-        return kept, _positions(outer, shape, "") if len(kept) < len(outer) else NO_POINTERS
+    if outer.get(wrapper.member) is None:
+        bare = {name: item for name, item in outer.items() if name != wrapper.member}
+        _refuse_misspelled(bare, wrapper.member)
+        _check_types(bare, wrapper.read_only, "")
+        is_input = bare.keys() <= operation_input(operation).members.keys()
+        return bare, NO_POINTERS if is_input else _positions(bare, shape, "")
     prefix = f"/{wrapper.member}"
     beside = _beside(outer, wrapper, shape)
-    inner = _present(outer[wrapper.member], prefix)
-    kept = _without_read_only(inner, wrapper, prefix)
-    if not beside.keys().isdisjoint(kept):
+    inner = _present(outer[wrapper.member], shape, prefix)
+    _check_types(inner, wrapper.read_only, prefix)
+    if not beside.keys().isdisjoint(inner):
         raise _ambiguous("One member stands both beside and inside the wrapper: leave one of the two.")
-    pointers = _positions(inner, shape, prefix) | {name: f"/{name}" for name in beside}
-    return kept | beside, pointers
+    places = _positions(outer, shape, "")
+    return inner | beside, _positions(inner, shape, prefix) | {name: places[name] for name in beside}
 
 
-def _present(value: Any, pointer: str) -> JSONObject:
+def _present(value: Any, shape: Shape, pointer: str) -> JSONObject:
     if isinstance(value, dict):
-        return {key: item for key, item in value.items() if item is not None}
+        return shape.present(value)
     message = f"Expected an object with the parameters of the ECS API call, found {json_type(value)}."
     if isinstance(value, list):
         message += (
@@ -119,47 +138,38 @@ def _refuse_foreign(document: JSONObject, shape: Shape) -> None:
     if not shape.members.keys().isdisjoint(document):
         return
     for name, message in _FOREIGN.items():
-        if name in document:
+        if document.get(name) is not None:
             raise InputError("unsupported-shape", message, pointer="")
 
 
 def _beside(outer: JSONObject, wrapper: Wrapper, shape: Shape) -> JSONObject:
-    """The members beside the wrapped object that belong into the input, after all others proved harmless."""
-    expected = dict(wrapper.merged) | dict(wrapper.ignored)
-    for name, item in outer.items():
-        if name == wrapper.member:
-            continue
-        if name not in expected:
+    """What stands beside the wrapped object, once it proved to be no request of its own."""
+    beside = {name: item for name, item in outer.items() if name != wrapper.member}
+    expected = {**wrapper.merged, **wrapper.metadata}
+    for name, item in beside.items():
+        if name not in expected and item is not None:
             what = f"`{name}` stands" if name in shape.members else "A member that no answer of AWS has stands"
             raise _ambiguous(f"{what} beside `{wrapper.member}`: send either the request itself or what AWS answered.")
-        _check_type(name, item, expected[name], "")
-    return {name: outer[name] for name in wrapper.merged if name in outer}
+    _check_types(beside, expected, "")
+    return beside
 
 
-def _without_read_only(inner: JSONObject, wrapper: Wrapper, prefix: str) -> JSONObject:
-    _refuse_misspelled(inner, wrapper.read_only, prefix)
-    for name in wrapper.read_only.keys() & inner.keys():
-        _check_type(name, inner[name], wrapper.read_only[name], prefix)
-    return {name: item for name, item in inner.items() if name not in wrapper.read_only}
+def _refuse_misspelled(document: JSONObject, member: str) -> None:
+    for index, (name, item) in enumerate(document.items()):
+        if item is not None and fold(name) == fold(member):
+            message = f"A member is spelled in another way than AWS spells it: write `{member}`."
+            raise InputError("misspelled-key", message, pointer=f"/<{index}>")
 
 
-def _refuse_misspelled(document: JSONObject, names: Mapping[str, Any] | tuple[str, ...], prefix: str) -> None:
-    exact = folded(names)
-    for index, name in enumerate(document):
-        known = None if name in names else exact.get(fold(name))
-        if known is not None:
-            message = f"A member is spelled in another way than AWS spells it: write `{known}`."
-            raise InputError("misspelled-key", message, pointer=f"{prefix}/<{index}>")
+def _check_types(document: JSONObject, types: Mapping[str, tuple[type, ...]], prefix: str) -> None:
+    for name, item in document.items():
+        if name in types and type(item) not in types[name]:
+            message = f"`{name}` is {json_type(item)}, which AWS never answers here."
+            raise InputError("wrong-type", message, pointer=f"{prefix}/{name}")
 
 
-def _check_type(name: str, item: Any, expected: tuple[type, ...], prefix: str) -> None:
-    if type(item) not in expected:
-        message = f"`{name}` is {json_type(item)}, which AWS never answers here."
-        raise InputError("wrong-type", message, pointer=f"{prefix}/{name}")
-
-
-def _positions(inner: JSONObject, shape: Shape, prefix: str) -> dict[str, str]:
-    return {name: f"{prefix}/{name if name in shape.members else f'<{index}>'}" for index, name in enumerate(inner)}
+def _positions(document: JSONObject, shape: Shape, prefix: str) -> dict[str, str]:
+    return {name: f"{prefix}/{name if name in shape.members else f'<{index}>'}" for index, name in enumerate(document)}
 
 
 def _ambiguous(message: str) -> InputError:

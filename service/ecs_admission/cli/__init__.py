@@ -15,6 +15,7 @@ EXIT_USAGE = 2
 
 _COMMANDS = {
     "check": "Judge files the way the service would, and say how to mend them.",
+    "fix": "Mend a file the way its findings ask for, and say what is left to do.",
     "serve": "Run the service under gunicorn.",
     "log": "Read and verify the decision log.",
     "bundle": "Build the artefacts of a policy revision.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,16 +18,24 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("policies", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument(
+    "policies", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="POLICIES..."
+)  # fmt: skip
 @click.option("--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to.")
 @click.option("--opa", type=click.Path(exists=True, dir_okay=False), help="The opa program; default: opa on PATH.")
-def build(policies: Path, output: Path, opa: str | None) -> None:
-    """Build the bundle for OPA servers and the same policies as WebAssembly, from the folder POLICIES."""
-    from ecs_admission.engines.build import build_pack, find_opa
+def build(policies: Sequence[Path], output: Path, opa: str | None) -> None:
+    """Build the bundle for OPA servers and the same policies as WebAssembly.
+
+    POLICIES are folders or bundles, later ones laid over earlier ones. Without a first one that has everything a pack
+    needs, they are laid over the pack that ships. What the result judges more mildly than that pack is listed.
+    """
+    from ecs_admission.policies import build_policies
 
     try:
-        revision = build_pack(policies, output, opa=opa or find_opa())
+        built = build_policies(policies, output, opa=opa, now=time.time())
     except AdmissionError as error:
         fail(error)
         return
-    click.echo(revision)
+    for weakening in built.weakened:
+        click.echo(f"milder than what ships: {weakening}", err=True)
+    click.echo(built.pack.revision)

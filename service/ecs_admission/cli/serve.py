@@ -23,7 +23,7 @@ def command() -> None:
         from ecs_admission.app import check_start
         from ecs_admission.server import Server
 
-        pack = check_start(settings)
+        policies = check_start(settings)
     except AdmissionError as error:
         fail(error)
         return
@@ -34,7 +34,8 @@ def command() -> None:
         data_dir=str(settings.data_dir),
         workers=settings.workers,
         threads=settings.threads,
-        revision=pack.revision,
-        rule_count=len(pack.catalogue),
+        revision=policies.pack.revision,
+        rule_count=len(policies.pack.catalogue),
+        weakened=list(policies.weakened),
     )
     Server(settings).run()

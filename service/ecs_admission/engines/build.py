@@ -1,66 +1,61 @@
 """From a folder of policies to the two artefacts of a revision. For authors and CI: needs an `opa` program.
 
-Sources are staged without tests and examples, the catalogue is generated from the METADATA annotations and added as
-data, and `opa build` makes a bundle for OPA servers and the same policies as WebAssembly. OPA's output is
-reproducible, so the same sources give the same bytes.
+Sources are staged, the catalogue is generated from the METADATA annotations and added as data, and `opa build` makes a
+bundle for OPA servers and the same policies as WebAssembly. OPA's output is reproducible, so the same sources give the
+same bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ecs_admission.catalogue import read_catalogue
-from ecs_admission.engines.pack import ENTRYPOINT, OPA_ARTEFACT, WASM_ARTEFACT, load_pack
+from ecs_admission.engines.pack import ENTRYPOINT, OPA_ARTEFACT, WASM_ARTEFACT, Pack, load_pack
+from ecs_admission.engines.sources import CAPABILITIES, RULES, Sources
 from ecs_admission.errors import PolicyError
-from ecs_admission.governance import read_governance
 
 _BUILD_TIMEOUT_SECONDS = 120
-_RULES = ("admission", "rules")
-_MADE = ("catalogue", "revision")
 
 
-def build_pack(policies: Path, output: Path, *, opa: str) -> str:
-    """Build the pack of `policies` into the folder `output` and return its revision.
+def build_pack(sources: Sources, output: Path, *, opa: str) -> Pack:
+    """Build the pack of `sources` into the folder `output`.
 
-    Raises `PolicyError` with OPA's own words where the sources do not check, use a built-in that is not in
-    `capabilities.json`, or lack METADATA.
+    Raises `PolicyError` with OPA's own words where the sources do not check, use a built-in that is not in their
+    capabilities, or lack METADATA.
     """
-    sources = dict(_sources(policies))
-    revision = _revision(sources)
-    capabilities = (policies / "capabilities.json").absolute()
+    if sources.capabilities is None:
+        raise PolicyError(f"there is no {CAPABILITIES} to say what policies may call")
     opa = str(Path(opa).absolute())
     with tempfile.TemporaryDirectory(prefix="ecs-admission-build-") as folder:
-        stage = Path(folder) / "stage"
-        for name, content in sources.items():
+        stage, built = Path(folder) / "stage", Path(folder) / "built"
+        built.mkdir()
+        (built / CAPABILITIES).write_bytes(sources.capabilities)
+        for name, content in sources.rego.items():
             target = stage / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        (stage / "capabilities.json").unlink()
-        _run(opa, "check", "--strict", "--capabilities", str(capabilities), "--bundle", ".", folder=stage)
+        _write_data(stage / "data.json", sources.data)
+        allowed = ("--capabilities", str(built / CAPABILITIES))
+        _run(opa, "check", "--strict", *allowed, "--bundle", ".", folder=stage)
         catalogue = _catalogue(opa, stage)
         read_catalogue(catalogue)
         _write_data(stage / "catalogue" / "data.json", {"rules": catalogue})
-        _write_data(stage / "revision" / "data.json", {"id": revision})
-        common = ("--capabilities", str(capabilities), "--revision", revision, "--bundle", ".")
-        built = Path(folder) / "built"
-        built.mkdir()
+        _write_data(stage / "revision" / "data.json", {"id": sources.digest})
+        common = (*allowed, "--revision", sources.digest, "--bundle", ".")
         _run(opa, "build", *common, "--output", str(built / OPA_ARTEFACT), folder=stage)
         wasm = ("--target", "wasm", "--entrypoint", ENTRYPOINT, *common)
         _run(opa, "build", *wasm, "--output", str(built / WASM_ARTEFACT), folder=stage)
         # What would make the pack refuse to load is told to its author now.
         pack = load_pack(built)
-        read_governance(pack.data, pack.catalogue)
         output.mkdir(parents=True, exist_ok=True)
-        for name in (OPA_ARTEFACT, WASM_ARTEFACT):
+        for name in (OPA_ARTEFACT, WASM_ARTEFACT, CAPABILITIES):
             shutil.copyfile(built / name, output / name)
-    return revision
+    return pack
 
 
 def find_opa() -> str:
@@ -71,36 +66,16 @@ def find_opa() -> str:
     return program
 
 
-def _sources(policies: Path) -> Iterator[tuple[str, bytes]]:
-    """The files that make a revision, with their paths: no tests, examples or notes."""
-    if not (policies.joinpath(*_RULES)).is_dir():
-        raise PolicyError(f"{policies} is no folder of policies: it has no admission/rules")
-    for path in sorted(policies.rglob("*")):
-        name = path.relative_to(policies).as_posix()
-        is_policy = path.suffix == ".rego" and not path.stem.endswith("_test")
-        if name.partition("/")[0] in _MADE:
-            raise PolicyError(f"{name}: the build makes {' and '.join(_MADE)}; data of your own needs another name")
-        if path.is_file() and (is_policy or path.name in ("data.yaml", "data.json") or name == "capabilities.json"):
-            yield name, path.read_bytes()
-
-
-def _revision(sources: dict[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sources.items():
-        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    return f"sha256:{digest.hexdigest()}"
-
-
 def _catalogue(opa: str, stage: Path) -> dict[str, Any]:
     report = json.loads(_run(opa, "inspect", "--annotations", "--format", "json", ".", folder=stage))
     found: dict[str, Any] = {}
     for item in report.get("annotations") or []:
         path = [term["value"] for term in item.get("path") or []]
         annotations = item.get("annotations") or {}
-        if path[1:3] == list(_RULES) and len(path) == 5 and annotations.get("scope") == "package":
+        if path[1:3] == list(RULES) and len(path) == 5 and annotations.get("scope") == "package":
             found["/".join(path[3:])] = _describe(annotations)
-    for folder in sorted(stage.joinpath(*_RULES).glob("*/*")):
-        rule_id = folder.relative_to(stage.joinpath(*_RULES)).as_posix()
+    for folder in sorted(stage.joinpath(*RULES).glob("*/*")):
+        rule_id = folder.relative_to(stage.joinpath(*RULES)).as_posix()
         if rule_id not in found:
             raise PolicyError(f"rule {rule_id}: its package has no METADATA")
     return found

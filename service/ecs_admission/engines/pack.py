@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -15,12 +11,12 @@ from typing import Any
 import orjson
 
 from ecs_admission.catalogue import Rule, read_catalogue
+from ecs_admission.engines.archives import read_archive
 from ecs_admission.errors import PolicyError
 
 ENTRYPOINT = "admission/main/evaluation"
 OPA_ARTEFACT = "policies.tar.gz"
 WASM_ARTEFACT = "policies-wasm.tar.gz"
-_MAX_ARTEFACT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ def load_pack(folder: Path | None = None) -> Pack:
     Raises `PolicyError` when an artefact is missing or damaged, or when the two are not of one revision.
     """
     source = resources.files("ecs_admission") / "pack" if folder is None else folder
-    members = {name: _members((source / name).read_bytes) for name in (OPA_ARTEFACT, WASM_ARTEFACT)}
+    members = {name: read_archive(source / name) for name in (OPA_ARTEFACT, WASM_ARTEFACT)}
     data = _json(members[WASM_ARTEFACT].get("data.json"), "data.json")
     revision = data.get("revision", {}).get("id")
     for name, content in members.items():
@@ -65,25 +61,6 @@ def load_pack(folder: Path | None = None) -> Pack:
         data=data,
         wasm=wasm,
     )
-
-
-def _members(read: Any) -> dict[str, bytes]:
-    try:
-        content = read()
-    except OSError as error:
-        raise PolicyError(f"cannot read the policy pack: {error.strerror}; build one with bundle build") from error
-    if len(content) > _MAX_ARTEFACT_BYTES:
-        raise PolicyError("the policy pack is larger than 64 MiB")
-    try:
-        # All of it is unpacked first: reading the archive alone would stop before the checksum at its end.
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content)), mode="r:") as archive:
-            return {
-                member.name.removeprefix("/"): archive.extractfile(member).read()  # type: ignore[union-attr]
-                for member in archive
-                if member.isfile()
-            }
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise PolicyError("the policy pack is damaged") from error
 
 
 def _json(content: bytes | None, name: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -9,23 +11,29 @@ from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import InputError, RecordUnavailableError
 from ecs_admission.http import admission, decisions, health, openapi
 from ecs_admission.http.answers import http_error, input_error, record_error, unreadable_body
+from ecs_admission.model import Refusal
 from ecs_admission.review import Reviewer
 from ecs_admission.telemetry import log_error
 
 
 def create_flask(
-    reviewer: Reviewer, reader: LogReader, unreadable: tuple[type[Exception], ...] = ()
-) -> Flask:  # fmt: skip
+    reviewer: Reviewer,
+    reader: LogReader,
+    unreadable: tuple[type[Exception], ...] = (),
+    *,
+    refused: Callable[[], Refusal | None] = lambda: None,
+) -> Flask:
     """An application with every route, holding no state but what it is given.
 
-    `unreadable` are the errors that the HTTP server raises for a body whose framing is broken.
+    `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, `refused` says which
+    policies are in place and were not activated.
     """
     app = Flask("ecs_admission", static_folder=None, template_folder=None)
     app.url_map.merge_slashes = False  # a redirect would repeat the path
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.register_blueprint(admission.blueprint(reviewer))
     app.register_blueprint(decisions.blueprint(reader))
-    app.register_blueprint(health.blueprint(reviewer, reader))
+    app.register_blueprint(health.blueprint(reviewer, reader, refused))
     app.register_blueprint(openapi.blueprint())
     for kind in unreadable:
         app.register_error_handler(kind, unreadable_body)

@@ -9,10 +9,11 @@ from flask import Blueprint, Response
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import AdmissionError
 from ecs_admission.http.answers import json_answer
+from ecs_admission.model import JSONObject, Refusal
 from ecs_admission.review import Reviewer
 
 
-def blueprint(reviewer: Reviewer, reader: LogReader) -> Blueprint:
+def blueprint(reviewer: Reviewer, reader: LogReader, refused: Callable[[], Refusal | None]) -> Blueprint:
     """The routes that an orchestrator asks."""
     routes = Blueprint("health", __name__)
 
@@ -27,7 +28,15 @@ def blueprint(reviewer: Reviewer, reader: LogReader) -> Blueprint:
             "decision_log": _check(lambda: reader.list_entries(limit=1)),
         }
         ready = all(state == "ok" for state in checks.values())
-        document = {"status": "ok" if ready else "not ready", "checks": checks, "revision": reviewer.revision.id}
+        document: JSONObject = {
+            "status": "ok" if ready else "not ready",
+            "checks": checks,
+            "revision": reviewer.revision.id,
+        }
+        refusal = refused()
+        if refusal is not None:
+            # Not a reason to turn requests away: the revision that judges is one that passed every check.
+            document |= {"refused": {"reason": refusal.reason, "since": refusal.since}}
         return json_answer(document, 200 if ready else 503)
 
     return routes

@@ -53,8 +53,8 @@ class KindModel:
     """Knows the placeholders and the settings of `policies/config/words`."""
 
     def __init__(self, placeholders: Sequence[str], settings: Sequence[str]) -> None:
-        self._placeholder = _any(placeholders)
-        self._setting = _any(settings)
+        self._placeholder = _any(placeholders, "placeholders")
+        self._setting = _any(settings, "settings")
 
     def classify(self, value: str) -> str:
         """One of the kinds that `policies/config/kinds` names."""
@@ -127,7 +127,9 @@ def _is_plain(part: str) -> bool:
     return len(part) < 8 or (not _looks_generated(part) and len(_CHANGE.findall(part)) < 4)
 
 
-def _any(patterns: Sequence[str]) -> Any:
+def _any(patterns: Sequence[str], key: str) -> Any:
+    for index, pattern in enumerate(patterns):
+        compile_pattern(pattern, at=("config", "words", key, index))
     return compile_pattern("|".join(f"(?:{pattern})" for pattern in patterns), ignore_case=True)
 
 

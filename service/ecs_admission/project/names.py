@@ -56,7 +56,7 @@ class NameModel:
 
     def __init__(self, words: Mapping[str, Any]) -> None:
         if words.keys() != set(_LISTS):
-            raise PolicyError(f"config/words: expected exactly the lists {', '.join(_LISTS)}")
+            raise _error(f"expected exactly the lists {', '.join(_LISTS)}", *sorted(words.keys() - set(_LISTS))[:1])
         self._secret, self._weak, self._faint = (_phrases(words, key) for key in ("secret", "weak", "faint"))
         self._always = _phrases(words, "always")
         self._endings = _phrases(words, "harmless_endings")
@@ -164,14 +164,24 @@ def _inside(words: Phrase, phrases: frozenset[Phrase]) -> Phrase:
 
 
 def _phrases(words: Mapping[str, Any], key: str) -> frozenset[Phrase]:
-    phrases = frozenset(tuple(text.split()) for text in _texts(words, key))
-    if any(len(phrase) > _LONGEST_PHRASE for phrase in phrases):
-        raise PolicyError(f"config/words: a phrase of {key} has more than {_LONGEST_PHRASE} words")
-    return phrases
+    phrases = [tuple(text.split()) for text in _texts(words, key)]
+    for index, phrase in enumerate(phrases):
+        if not 1 <= len(phrase) <= _LONGEST_PHRASE:
+            raise _error(f"a phrase has one to {_LONGEST_PHRASE} words", key, index)
+    return frozenset(phrases)
 
 
 def _texts(words: Mapping[str, Any], key: str) -> list[str]:
     texts = words[key]
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) and t == t.lower() for t in texts):
-        raise PolicyError(f"config/words: {key} must be a list of lower-case words or phrases")
+    if not isinstance(texts, list) or not texts:
+        raise _error("expected a list of words or phrases", key)
+    for index, text in enumerate(texts):
+        if not isinstance(text, str) or text != text.lower():
+            raise _error(
+                "expected a word or a phrase in lower case; quote what YAML reads as something else", key, index
+            )
     return texts
+
+
+def _error(reason: str, *path: str | int) -> PolicyError:
+    return PolicyError(reason, at=("config", "words", *path))

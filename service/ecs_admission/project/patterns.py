@@ -14,12 +14,12 @@ import re2
 from ecs_admission.errors import PolicyError
 
 
-def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Any:
-    """A compiled pattern. Raises `PolicyError` without the pattern's text where it is none."""
+def compile_pattern(pattern: str, *, ignore_case: bool = False, at: tuple[str | int, ...] | None = None) -> Any:
+    """A compiled pattern. Raises `PolicyError` without the pattern's text where it is none; `at` is where it stands."""
     try:
         return re2.compile(pattern, _options(ignore_case=ignore_case))  # type: ignore[no-untyped-call]
-    except re2.error:
-        raise PolicyError("a pattern is not valid RE2") from None
+    except (re2.error, TypeError):
+        raise PolicyError("a pattern is not valid RE2", at=at) from None
 
 
 _GROUP = re.compile(r"(?<!\\)\((?!\?)")

@@ -43,7 +43,7 @@ class Projector:
     def __init__(self, config: Mapping[str, Any], detectors: Sequence[Detector], key: FingerprintKey) -> None:
         words = config.get("words")
         if not isinstance(words, dict):
-            raise PolicyError("config/words is missing")
+            raise PolicyError("expected a mapping", at=("config", "words"))
         self._names = NameModel(words)
         self._kinds = KindModel(words["placeholders"], words["settings"])
         self._parts = PartFinder(_stems(words), self._classify)
@@ -84,12 +84,13 @@ class Projector:
 
     def _read_disclosed(self, config: Any) -> Mapping[str, Any]:
         """Names whose values may be shown, with the grammar that a value has to fit."""
-        if not isinstance(config, dict) or not all(isinstance(grammar, str) for grammar in config.values()):
-            raise PolicyError("config/disclosed: expected a grammar in RE2 syntax by name")
+        if not isinstance(config, dict):
+            raise PolicyError("expected a grammar by name", at=("config", "disclosed"))
         for name in config:
             if self._classify(name).confidence is not None or self._names.speaks_of_secret(name):
-                raise PolicyError(f"config/disclosed: {name} holds the word of a secret, so its value is never shown")
-        return {name: compile_pattern(grammar) for name, grammar in config.items()}
+                reason = "the name holds the word of a secret, so its value is never shown"
+                raise PolicyError(reason, at=("config", "disclosed", name))
+        return {name: compile_pattern(grammar, at=("config", "disclosed", name)) for name, grammar in config.items()}
 
     def suspects(self, text: str, *, is_name: bool) -> bool:
         """True where a text that is to be kept as it is looks like a secret or holds one.

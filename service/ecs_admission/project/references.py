@@ -55,7 +55,7 @@ def parse_value_from(text: str) -> ParsedReference:
     if arn is None:
         return ParsedReference(problem="malformed-arn")
     service, partition, region, account, resource = arn
-    common = {"service": service, "partition": partition, "region": region, "account": account}
+    common: dict[str, Any] = {"service": service, "partition": partition, "region": region, "account": account}
     if service == "secretsmanager":
         return _secret(resource, common)
     if service == "ssm":
@@ -184,7 +184,7 @@ def _is_complete(secret_id: str) -> bool | None:
     return None if _WORD_SUFFIX.fullmatch(match.group(1)) else True
 
 
-def _parameter(resource: str, common: dict[str, str]) -> ParsedReference:
+def _parameter(resource: str, common: dict[str, Any]) -> ParsedReference:
     if resource.startswith("parameter:"):
         return ParsedReference(problem="parameter-colon")
     name = resource.removeprefix("parameter/")

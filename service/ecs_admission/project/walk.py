@@ -302,7 +302,8 @@ class Walk:
         """The parts that a caller chose freely may be the secret itself, pasted; they are shown like any name."""
         free = ("resource", "json_key", "version_stage", "version_id")
         texts = {part: getattr(parsed, part) for part in free}
-        return replace(parsed, **{part: self._shown(text) for part, text in texts.items() if text is not None})
+        shown: dict[str, Any] = {part: self._shown(text) for part, text in texts.items() if text is not None}
+        return replace(parsed, **shown)
 
     def _leaf(self, value: str, node_field: str, pointer: str, container: str | None, name: str | None) -> None:
         shown = None if name is None else self._shown(name)

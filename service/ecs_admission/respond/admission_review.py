@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 
+import orjson
+
 from ecs_admission.catalogue import Rule
-from ecs_admission.model import Action, Decision, Finding, JSONObject, Notice, Outcome
-from ecs_admission.remediate import Cause, explain
+from ecs_admission.model import Action, Decision, Finding, Fix, JSONObject, Notice, Outcome
+from ecs_admission.remediate.explain import Cause, explain
 
 MAX_WARNING_CHARS = 256
 
@@ -16,7 +19,9 @@ def review_response(
 ) -> JSONObject:
     """The `response` of an AdmissionReview. `allowed` is true for nothing but an allow."""
     allowed = decision.outcome in (Outcome.ALLOWED, Outcome.FAIL_OPEN)
-    causes = [explain(finding, catalogue) for finding in decision.denials]
+    denials = decision.denials
+    fixes = decision.fixes or (None,) * len(denials)
+    causes = [explain(finding, catalogue, fix) for finding, fix in zip(denials, fixes, strict=True)]
     status: JSONObject = {"code": decision.status, "status": "Success" if allowed else "Failure"}
     if not allowed:
         status |= {"reason": decision.reason, "message": _message(decision, causes)}
@@ -28,6 +33,9 @@ def review_response(
         "status": status,
         "auditAnnotations": {"decision-id": decision_id, "policy-revision": revision},
     }
+    if not allowed and decision.patch:
+        patch = base64.b64encode(orjson.dumps(decision.patch)).decode()
+        response |= {"patchType": "JSONPatch", "patch": patch}
     warnings = list(_warnings(decision, catalogue))
     return response | ({"warnings": warnings} if warnings else {})
 
@@ -59,7 +67,7 @@ def _message(decision: Decision, causes: list[Cause]) -> str:
 
 
 def _cause(cause: Cause) -> JSONObject:
-    return {
+    document: JSONObject = {
         "reason": cause.rule,
         "message": cause.message,
         "field": cause.field,
@@ -69,6 +77,16 @@ def _cause(cause: Cause) -> JSONObject:
         "remediation": cause.remediation,
         "link": cause.link,
         "controls": list(cause.controls),
+    }
+    return document if cause.fix is None else document | {"fix": _fix(cause.fix)}
+
+
+def _fix(fix: Fix) -> JSONObject:
+    return {
+        "patch": list(fix.patch),
+        "statements": list(fix.statements),
+        "commands": list(fix.commands),
+        "left": list(fix.left),
     }
 
 

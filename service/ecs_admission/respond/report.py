@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -51,10 +52,42 @@ def table_report(results: Sequence[Result]) -> str:
     return "\n".join(line for result in results for line in _block(result))
 
 
+def read_patch(response: JSONObject) -> list[Any]:
+    """The operations of the patch that an answer offers; none where it offers none."""
+    if response.get("patchType") != "JSONPatch":
+        return []
+    operations = orjson.loads(base64.b64decode(response["patch"]))
+    return operations if isinstance(operations, list) else []
+
+
+def fix_report(name: str, before: JSONObject, after: JSONObject) -> str:
+    """What was mended in a file, and what a person still has to do: texts, commands, permissions, findings."""
+    fixes = [cause["fix"] for cause in _causes(before) if isinstance(cause.get("fix"), dict)]
+    lines = [f"{_text(name)}: {len(fixes)} of {len(_causes(before))} findings mended, now {verdict(after)}"]
+    lines += _numbered("left to do", (text for fix in fixes for text in fix["left"]))
+    lines += _numbered("store each value, typed at the terminal", (text for fix in fixes for text in fix["commands"]))
+    statements = list({str(item): item for fix in fixes for item in fix["statements"]}.values())
+    if statements:
+        policy = {"Version": "2012-10-17", "Statement": statements}
+        lines += ["permit the role:", orjson.dumps(policy, option=orjson.OPT_INDENT_2).decode()]
+    rest = list(_block({"source": {"file": name}, "response": after}))
+    return "\n".join([*lines, *(rest[1:] if verdict(after) != "allowed" else ())])
+
+
+def _numbered(title: str, texts: Iterable[str]) -> list[str]:
+    unique = list(dict.fromkeys(texts))
+    return [f"{title}:", *(f"  - {text}" for text in unique)] if unique else []
+
+
+def _causes(response: JSONObject) -> list[Any]:
+    details = _mapping(_mapping(response.get("status")).get("details"))
+    return [cause for cause in details.get("causes") or [] if isinstance(cause, dict)]
+
+
 def _block(result: Result) -> Iterator[str]:
     response = result["response"]
     status = _mapping(response.get("status"))
-    causes = [cause for cause in _mapping(status.get("details")).get("causes") or [] if isinstance(cause, dict)]
+    causes = _causes(response)
     name = verdict(response)
     count = f" ({len(causes)} finding{'s' * (len(causes) != 1)})" if causes else ""
     yield f"{_text(result['source']['file'])}: {name}{count}"
@@ -65,6 +98,8 @@ def _block(result: Result) -> Iterator[str]:
         yield f"            {cause.get('message')}"
         if cause.get("remediation"):
             yield f"            Fix: {cause['remediation']}"
+        for text in _mapping(cause.get("fix")).get("commands") or []:
+            yield f"            Run: {text}"
     for warning in response.get("warnings") or []:
         yield f"  warning   {warning}"
 

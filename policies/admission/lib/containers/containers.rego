@@ -16,6 +16,4 @@ at[pointer] := container if {
 	pointer := concat("/", ["/overrides/containerOverrides", format_int(c, 10)])
 }
 
-at[pointer] := container if {
-	some pointer, container in {"/primaryContainer": input.object.primaryContainer}
-}
+at[pointer] := container if some pointer, container in {"/primaryContainer": input.object.primaryContainer}

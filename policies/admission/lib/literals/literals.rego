@@ -32,7 +32,6 @@ unscanned(literal) if {
 # A name that ends in a secret's word says nothing about a value that cannot be one.
 _explained(literal, signal) if {
 	signal.detector == "name"
-	signal.confidence == "high"
 	literal.kind in data.config.kinds.harmless
 }
 

@@ -10,6 +10,7 @@ leaking := {
 	"the name ends in a secret's word": {"kind": "text", "signals": [signal("name", "high")]},
 	"the name holds one and the value looks like it": {"kind": "opaque", "signals": [signal("name", "medium")]},
 	"the name is as general as key and the value looks generated": {"kind": "random", "signals": [signal("name", "low")]},
+	"a detector knows the value for certain": {"kind": "arn", "signals": [signal("native", "high")]},
 	"a detector knows the value": {"kind": "arn", "signals": [signal("native", "low")]},
 	"a detector knows the value, whatever the name": {
 		"kind": "empty",
@@ -42,6 +43,10 @@ test_the_kinds_that_ship_know_the_difference if {
 
 test_a_secret_name_with_an_arn_is_misplaced if {
 	literals.misplaced({"kind": "arn", "service": "ssm", "signals": [signal("name", "high")]})
+}
+
+test_a_name_that_only_might_be_one_of_a_secret_is_not_misplaced if {
+	not literals.misplaced({"kind": "arn", "service": "ssm", "signals": [signal("name", "medium")]})
 }
 
 test_an_arn_of_something_else_is_not_misplaced if {

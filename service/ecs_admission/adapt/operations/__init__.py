@@ -20,9 +20,8 @@ from ecs_admission.adapt.operations.task_definitions import (
     REGISTER_TASK_DEFINITION,
 )
 from ecs_admission.adapt.operations.tasks import EXECUTE_COMMAND, RUN_TASK, START_TASK
-from ecs_admission.adapt.shapes import operation_input
 from ecs_admission.adapt.templates import refuse_templates
-from ecs_admission.adapt.wrappers import unwrap
+from ecs_admission.adapt.wrappers import submitted_shape, unwrap
 from ecs_admission.errors import InputError
 from ecs_admission.model import CanonicalObject
 
@@ -44,6 +43,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     }
 )
 
+DEFINING = frozenset({"RegisterTaskDefinition", "RegisterDaemonTaskDefinition", "CreateExpressGatewayService"})
+"""The operations from which ECS makes a task definition, as `policies/admission/lib/operations` knows them."""
+
 VERBS = frozenset[str]().union(*(operation.verbs for operation in OPERATIONS.values()))
 """Kubernetes' words for what the operations do."""
 
@@ -60,7 +62,7 @@ def adapt_document(operation: str, data: bytes) -> CanonicalObject:
 def adapt_value(operation: str, value: Any) -> CanonicalObject:
     """The same for a value that is parsed already, as in an AdmissionReview. Raises InputError likewise."""
     _check_operation(operation)
-    shape = operation_input(operation)
+    shape = submitted_shape(operation)
     document, pointers = unwrap(operation, value)
     refuse_templates(document, shape, pointers)
     return canonicalize(document, shape, pointers)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecs_admission.errors import PolicyError
 from ecs_admission.project.detectors.protocol import Batch, Leaf, Signal
-from ecs_admission.project.patterns import PatternSet
+from ecs_admission.project.patterns import PatternSet, compile_pattern
 
 _CHANGES = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[A-Za-z])")
 _MANY_CHANGES = 12
@@ -64,8 +64,14 @@ def read_tokens(config: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
     """The patterns of `policies/config/tokens`. Raises `PolicyError` where they are no lists of texts."""
     tokens = config.get("tokens")
     if not isinstance(tokens, dict) or not tokens:
-        raise PolicyError("config/tokens: expected lists of patterns by rule")
+        raise PolicyError("expected lists of patterns by rule", at=("config", "tokens"))
     for rule, patterns in tokens.items():
-        if not isinstance(patterns, list) or not all(isinstance(pattern, str) and pattern for pattern in patterns):
-            raise PolicyError(f"config/tokens: {rule} must be a list of RE2 patterns")
+        if not isinstance(patterns, list):
+            at: tuple[str | int, ...] = ("config", "tokens", rule)
+            raise PolicyError("must be a list of RE2 patterns", at=at)
+        for index, pattern in enumerate(patterns):
+            at = ("config", "tokens", rule, index)
+            if not isinstance(pattern, str) or not pattern:
+                raise PolicyError("must be a RE2 pattern", at=at)
+            compile_pattern(pattern, at=at)
     return tokens

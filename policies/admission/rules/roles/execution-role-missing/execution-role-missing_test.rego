@@ -2,9 +2,9 @@ package admission.rules.roles["execution-role-missing_test"]
 
 import data.admission.rules.roles["execution-role-missing"] as rule
 
-request(operation, object, field) := {
+request(operation, shown, field) := {
 	"request": {"operation": operation},
-	"object": object,
+	"object": shown,
 	"references": [{"pointer": "/p", "field": field, "problem": null}],
 }
 
@@ -19,13 +19,13 @@ test_every_operation_that_defines_a_task_needs_one[operation] if {
 }
 
 test_a_task_role_is_no_execution_role if {
-	object := {"taskRoleArn": "web"}
-	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", object, "secrets")
+	shown := {"taskRoleArn": "web"}
+	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", shown, "secrets")
 }
 
 test_a_role_is_enough if {
-	object := {"executionRoleArn": "web"}
-	rule.findings == set() with input as request("RegisterTaskDefinition", object, "secrets")
+	shown := {"executionRoleArn": "web"}
+	rule.findings == set() with input as request("RegisterTaskDefinition", shown, "secrets")
 }
 
 test_a_reference_that_ecs_does_not_resolve_needs_none if {

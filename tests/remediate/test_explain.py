@@ -9,7 +9,7 @@ import pytest
 from ecs_admission.catalogue import Rule, Variant
 from ecs_admission.engines.pack import Pack
 from ecs_admission.model import Action, Finding, Place
-from ecs_admission.remediate import Cause, explain
+from ecs_admission.remediate.explain import Cause, explain
 
 RULE = Rule(
     "a/one", "t", "d", "w", "high", Action.DENY, "{place} is wrong", "Mend {name} of {container} in the {field}.",
@@ -34,6 +34,7 @@ def test_a_cause_has_the_words_of_its_rule_and_the_names_of_its_place() -> None:
         container="app",
         name="DB_PASSWORD",
         link="https://example.com",
+        controls=(),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ecs_admission.catalogue import Rule
-from ecs_admission.model import Finding, Place
+from ecs_admission.model import Finding, Fix, Place
 
 _FIELD_WORDS: Mapping[str, str] = {
     "environment": "environment variable",
@@ -48,9 +48,10 @@ class Cause:
     name: str | None
     link: str
     controls: tuple[str, ...]
+    fix: Fix | None = None
 
 
-def explain(finding: Finding, catalogue: Mapping[str, Rule]) -> Cause:
+def explain(finding: Finding, catalogue: Mapping[str, Rule], fix: Fix | None = None) -> Cause:
     """The cause of a finding. Only METADATA's text and names that may be shown go into it."""
     rule = catalogue[finding.rule]
     variant = rule.variant(finding.variant)
@@ -66,6 +67,7 @@ def explain(finding: Finding, catalogue: Mapping[str, Rule]) -> Cause:
         name=finding.place.name,
         link=rule.link,
         controls=rule.controls,
+        fix=fix,
     )
 
 

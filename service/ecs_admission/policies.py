@@ -1,0 +1,139 @@
+"""The policies that the settings name: the pack that ships with what an organisation lays over it.
+
+A layer of data alone (words, actions, exceptions) is laid over in this process. One with rules has to be compiled,
+which takes an `opa` program: at the latest here, better before, with `ecs-admission bundle build`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ecs_admission.engines.build import build_pack, find_opa
+from ecs_admission.engines.pack import OPA_ARTEFACT, WASM_ARTEFACT, Pack, load_pack
+from ecs_admission.engines.sources import CAPABILITIES, MADE, Sources, lay_over, read_sources
+from ecs_admission.errors import PolicyError
+from ecs_admission.governance import read_governance
+from ecs_admission.project.detectors.native import NativeDetector, read_tokens
+from ecs_admission.project.fingerprints import ephemeral_key
+from ecs_admission.project.projection import Projector
+from ecs_admission.weakening import weakenings
+
+_MAIN = "admission/main.rego"
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """A pack, and what it judges more mildly than the one that ships."""
+
+    pack: Pack
+    weakened: tuple[str, ...] = ()
+
+
+def load_policies(places: Sequence[Path], *, now: float) -> Policies:
+    """The pack of `places`, checked. Raises `PolicyError` with file, line and reason where these are known.
+
+    A place is a folder that `bundle build` made, which is the ground for what follows, or a folder or bundle of sources
+    to be laid over the ground. Without one that was built the ground is the pack that ships.
+    """
+    shipped = load_pack()
+    if not places:
+        return Policies(shipped)
+    built = [place for place in places if _is_built(place)]
+    if built and (len(built) > 1 or built[0] != places[0]):
+        raise PolicyError(f"{built[-1]}: of several places only the first can be a pack that was built")
+    ground = load_pack(built[0]) if built else shipped
+    layers = [read_sources(place) for place in places[len(built) :]]
+    if any(layer.rego for layer in layers):
+        pack = _compiled([_sources_of(built[0] if built else None), *layers])
+    elif layers:
+        pack = _overlaid(ground, layers)
+    else:
+        pack = ground
+    _check(pack, lay_over([_data_of(ground), *layers]), now)
+    return Policies(pack, _weakened(shipped, pack, now))
+
+
+def build_policies(places: Sequence[Path], output: Path, *, opa: str | None, now: float) -> Policies:
+    """Compile the sources of `places` into the folder `output`.
+
+    They are laid over the pack that ships, unless the first has everything that a pack needs. Raises `PolicyError`.
+    """
+    layers = [read_sources(place) for place in places]
+    if _MAIN not in layers[0].rego:
+        layers = [_sources_of(None), *layers]
+    sources = lay_over(layers)
+    pack = build_pack(sources, output, opa=opa or find_opa())
+    _check(pack, sources, now)
+    return Policies(pack, _weakened(load_pack(), pack, now))
+
+
+def signature(places: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Changes when a file of `places` does. A place that cannot be read has no files."""
+    found: list[tuple[str, int, int]] = []
+    for place in places:
+        files = [place] if place.is_file() else sorted(place.rglob("*"))
+        for file in files:
+            try:
+                state = os.stat(file)
+            except OSError:
+                continue
+            found.append((str(file), state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
+def _is_built(place: Path) -> bool:
+    return (place / WASM_ARTEFACT).is_file()
+
+
+def _sources_of(built: Path | None) -> Sources:
+    """The sources that a pack was built from, as they are in its bundle."""
+    folder: Any = resources.files("ecs_admission") / "pack" if built is None else built
+    return replace(read_sources(folder / OPA_ARTEFACT), capabilities=(folder / CAPABILITIES).read_bytes())
+
+
+def _data_of(pack: Pack) -> Sources:
+    return Sources({}, {key: value for key, value in pack.data.items() if key not in MADE}, {})
+
+
+def _overlaid(ground: Pack, layers: Sequence[Sources]) -> Pack:
+    """The pack with data laid over its own. Its revision follows from both."""
+    hashed = hashlib.sha256("\n".join([ground.revision, *(layer.digest for layer in layers)]).encode())
+    revision = f"sha256:{hashed.hexdigest()}"
+    made = {"catalogue": ground.data["catalogue"], "revision": {"id": revision}}
+    return replace(ground, revision=revision, data=lay_over([_data_of(ground), *layers]).data | made)
+
+
+def _compiled(layers: Sequence[Sources]) -> Pack:
+    with tempfile.TemporaryDirectory(prefix="ecs-admission-policies-") as folder:
+        return build_pack(lay_over(layers), Path(folder), opa=find_opa())
+
+
+def _check(pack: Pack, sources: Sources, now: float) -> None:
+    """Read the data as the pipeline will, so that a mistake is told with its file and line."""
+    try:
+        read_governance(pack.data, pack.catalogue, now=now)
+        Projector(pack.config, (NativeDetector(read_tokens(pack.config)),), ephemeral_key())
+    except PolicyError as error:
+        problem = sources.locate(error)
+    else:
+        return
+    raise problem
+
+
+def _weakened(shipped: Pack, pack: Pack, now: float) -> tuple[str, ...]:
+    if pack.revision == shipped.revision:
+        return ()
+    before: Mapping[str, Any] = shipped.data
+    return weakenings(
+        read_governance({**before, "exceptions": {"items": []}}, shipped.catalogue, now=now),
+        before,
+        read_governance(pack.data, pack.catalogue, now=now),
+        pack.data,
+    )
