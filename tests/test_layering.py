@@ -19,9 +19,9 @@ PACKAGE = SERVICE / "ecs_admission"
 # From the top down: what stands in a group imports from groups below it, and from its own package.
 GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("processes", frozenset({"wsgi", "cli", "server", "gunicorn_worker"})),
-    ("composition", frozenset({"app", "advisory", "client", "activation"})),
+    ("composition", frozenset({"app", "advisory", "client", "activation", "survey"})),
     ("http", frozenset({"http", "web"})),
-    ("pipeline", frozenset({"review", "revision", "tripwires", "policies"})),
+    ("pipeline", frozenset({"review", "revision", "tripwires", "policies", "exceptions", "overview", "scaffold"})),
     ("steps", frozenset({"adapt", "project", "enrich", "engines", "decide", "decision_log", "respond"})),
     ("facts", frozenset({"remediate", "governance", "weakening", "catalogue", "aws", "settings", "telemetry"})),
     ("values", frozenset({"model", "places"})),
@@ -256,6 +256,7 @@ def test_only_protocols_and_quiet_overrides_have_no_body() -> None:
         "cli.bundle.command",
         "cli.log.command",
         "cli.main",
+        "cli.policies.command",
         "engines.embedded.EmbeddedEngine.probe",
         "gunicorn_worker.QuietLogger.access",
         "gunicorn_worker.QuietLogger.debug",

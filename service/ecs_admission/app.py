@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING
 
-from ecs_admission.decision_log.connections import database_file
+from ecs_admission.activation import Activation, Active, Prepare, follow
+from ecs_admission.decision_log.connections import database_folder
 from ecs_admission.decision_log.durability import check_data_dir
 from ecs_admission.decision_log.entries import EntryDraft, NodeKind, build_node_draft
-from ecs_admission.decision_log.store import DecisionLog
-from ecs_admission.engines.pack import Pack, load_pack
+from ecs_admission.decision_log.keys import load_or_create_signing_key
+from ecs_admission.decision_log.store import DecisionLog, check_database
+from ecs_admission.engines.pack import Pack
 from ecs_admission.engines.protocol import PolicyEngine
 from ecs_admission.enrich.inventory import NoInventory
-from ecs_admission.errors import RecordUnavailableError, SettingsError
-from ecs_admission.governance import read_governance
+from ecs_admission.errors import AdmissionError, RecordUnavailableError, SettingsError
 from ecs_admission.http import create_flask
 from ecs_admission.model import new_decision_id
+from ecs_admission.policies import Policies, load_policies
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector, warm_cache
-from ecs_admission.project.detectors.native import NativeDetector, read_tokens
 from ecs_admission.project.fingerprints import load_or_create_key
-from ecs_admission.project.projection import Projector
 from ecs_admission.review import Reviewer
-from ecs_admission.revision import prepare
+from ecs_admission.revision import Revision, prepare
 from ecs_admission.settings import Settings
-from ecs_admission.telemetry import log_error
+from ecs_admission.telemetry import log_error, log_refusal, log_revision
+from ecs_admission.tripwires import check_revision
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -36,14 +40,16 @@ class Service:
 
     app: Flask
     log: DecisionLog
-    engine: PolicyEngine
-    revision: str
+    reviewer: Reviewer
+    stop_following: Event
 
     def close(self) -> None:
         """Stop writing and let go of everything. Safe to call when the log cannot be written any more."""
-        self.engine.close()
+        self.stop_following.set()
+        revision = self.reviewer.revision
+        revision.engine.close()
         try:
-            self.log.close(stop=node_entry("node_stop", self.engine.name, self.revision))
+            self.log.close(stop=node_entry("node_stop", revision.engine.name, revision.id))
         except RecordUnavailableError as error:
             log_error(error)
 
@@ -54,19 +60,15 @@ def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...
     `unreadable` are the errors that the HTTP server raises for a body whose framing is broken.
     """
     prepare_data_dir(settings)
-    pack = load_pack(settings.policies)
-    engine = make_engine(settings, pack)
-    revision = prepare(
-        pack,
-        engine=engine,
-        detectors=(KingfisherDetector(),),
-        key=load_or_create_key(settings.key_file),
-    )
+    activation = Activation(settings.policy_places, _preparing(settings))
+    revision, engine = activation.active.revision, activation.active.revision.engine
     log = DecisionLog.open(
         settings.log_url,
         writer=new_decision_id(),
         start=node_entry("node_start", engine.name, revision.id),
+        log_key=load_or_create_signing_key(settings.log_key_file),
         timeout_seconds=settings.record_deadline_seconds,
+        read_url=settings.log_read_url,
     )
     reviewer = Reviewer(
         revision,
@@ -74,24 +76,58 @@ def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...
         recorder=lambda draft: log.append(draft, deadline_seconds=settings.record_deadline_seconds),
         on_error=log_error,
     )
-    return Service(create_flask(reviewer, log.reader, unreadable), log, engine, revision.id)
+    activation.on_change = partial(_change, reviewer)
+    activation.on_refusal = log_refusal
+    stop = follow(activation, every_seconds=settings.policies_poll_seconds)
+    app = create_flask(reviewer, log.reader, unreadable, refused=lambda: activation.refused)
+    return Service(app, log, reviewer, stop)
 
 
-def check_start(settings: Settings) -> Pack:
-    """What can be found out before the first worker starts: a data folder or a pack that cannot serve.
+def _preparing(settings: Settings) -> Prepare:
+    """How a revision of a pack is made ready and tried, with what all revisions of this process share."""
+    key, detectors = load_or_create_key(settings.key_file), (KingfisherDetector(),)
+
+    def make(pack: Pack) -> Revision:
+        engine = make_engine(settings, pack)
+        revision = prepare(pack, engine=engine, detectors=detectors, key=key, now=time.time())
+        # An OPA server may not have this revision yet: its policies are tried in this process.
+        trial = _embedded(settings, pack, threads=1) if engine.name == "opa" else engine
+        try:
+            check_revision(replace(revision, engine=trial))
+        except AdmissionError:
+            engine.close()
+            raise
+        finally:
+            if trial is not engine:
+                trial.close()
+        return revision
+
+    return make
+
+
+def _change(reviewer: Reviewer, active: Active) -> None:
+    reviewer.revision = active.revision
+    log_revision(active.revision.id, active.weakened)
+
+
+def check_start(settings: Settings) -> Policies:
+    """What can be found out before the first worker starts: a data folder or policies that cannot serve.
 
     Also has the detector's rules compiled once, so that the workers find them in its cache.
     Raises `SettingsError` or `PolicyError`.
     """
     prepare_data_dir(settings)
-    key = load_or_create_key(settings.key_file)
-    pack = load_pack(settings.policies)
-    read_governance(pack.data, pack.catalogue)
-    Projector(pack.config, (NativeDetector(read_tokens(pack.config)),), key)
+    load_or_create_key(settings.key_file)
+    load_or_create_signing_key(settings.log_key_file)
+    with contextlib.suppress(RecordUnavailableError):  # it may work when the workers come to it
+        check_database(
+            settings.log_url, timeout_seconds=settings.record_deadline_seconds, read_url=settings.log_read_url
+        )  # fmt: skip
+    policies = load_policies(settings.policy_places, now=time.time())
     if settings.engine == "opa":
-        make_engine(settings, pack)  # connects to nothing yet, and refuses a URL that it cannot use
+        make_engine(settings, policies.pack)  # connects to nothing yet, and refuses a URL that it cannot use
     warm_cache()
-    return pack
+    return policies
 
 
 def make_engine(settings: Settings, pack: Pack) -> PolicyEngine:
@@ -102,14 +138,18 @@ def make_engine(settings: Settings, pack: Pack) -> PolicyEngine:
         return OpaEngine(
             settings.opa_url, threads=settings.threads, deadline_seconds=settings.engine_deadline_seconds
         )  # fmt: skip
+    return _embedded(settings, pack, threads=settings.threads)
+
+
+def _embedded(settings: Settings, pack: Pack, *, threads: int) -> PolicyEngine:
     from ecs_admission.engines.embedded import EmbeddedEngine
 
-    return EmbeddedEngine(pack, threads=settings.threads, deadline_seconds=settings.engine_deadline_seconds)
+    return EmbeddedEngine(pack, threads=threads, deadline_seconds=settings.engine_deadline_seconds)
 
 
 def prepare_data_dir(settings: Settings) -> None:
     """Make the folders of the data, and refuse those in which a record is not durable. Raises `SettingsError`."""
-    for folder in {settings.data_dir, database_file(settings.log_url).parent}:
+    for folder in {settings.data_dir, database_folder(settings.log_url) or settings.data_dir}:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from ecs_admission.decision_log.entries import EntryDraft, build_draft, build_node_draft
+from ecs_admission.decision_log.keys import SigningKey, make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.model import (
     Action,
@@ -20,6 +22,13 @@ from ecs_admission.model import (
     UserInfo,
     new_decision_id,
 )
+
+from .databases import LogDatabase, PostgreSQLLog, SQLiteLog
+from .postgresql_proxy import PostgreSQLProxy, run_proxy
+from .postgresql_server import PostgreSQLServer, run_postgresql
+
+LOG_KEY: SigningKey = make_signing_key()
+"""The signing key of every log that these tests write."""
 
 DENIED = Decision(
     outcome=Outcome.DENIED,
@@ -80,22 +89,57 @@ def node_draft() -> DraftMaker:
     return make_node_draft
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "decisions.db"
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgreSQLServer]:
+    with run_postgresql() as running:
+        yield running
 
 
 @pytest.fixture
-def open_log(database: Path) -> Iterator[LogOpener]:
-    """Opens the log as a process does at its start, and closes it at the end of the test."""
+def sqlite(tmp_path: Path) -> Iterator[SQLiteLog]:
+    """A file that is not there yet."""
+    log = SQLiteLog(tmp_path / "decisions.db")
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def postgresql(server: PostgreSQLServer) -> Iterator[PostgreSQLLog]:
+    """An empty log in a database of its own."""
+    log = PostgreSQLLog(server, server.create_database())
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def proxy(server: PostgreSQLServer) -> Iterator[PostgreSQLProxy]:
+    """A proxy in a folder whose name is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="proxy-") as folder, run_proxy(Path(folder), server.folder) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> LogDatabase:
+    """Each of the two databases: what is tested with it holds for both."""
+    found: LogDatabase = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def open_database() -> Iterator[LogOpener]:
+    """Opens a log in a database as a process does at its start, and closes it at the end of the test."""
     logs: list[DecisionLog] = []
 
-    def open_at(url: str | None = None, *, writer: str | None = None) -> DecisionLog:
+    def open_at(
+        database: LogDatabase, *, url: str | None = None, writer: str | None = None, timeout_seconds: float = 5
+    ) -> DecisionLog:  # fmt: skip
         log = DecisionLog.open(
-            url or f"sqlite:///{database}",
+            url or database.url,
             writer=writer or new_decision_id(),
             start=make_node_draft(),
-            timeout_seconds=5,
+            log_key=LOG_KEY,
+            timeout_seconds=timeout_seconds,
+            read_url=database.read_url,
         )
         logs.append(log)
         return log
@@ -103,6 +147,16 @@ def open_log(database: Path) -> Iterator[LogOpener]:
     yield open_at
     for log in logs:
         log.close()
+
+
+@pytest.fixture
+def open_log(open_database: LogOpener, database: LogDatabase) -> LogOpener:
+    """The same in the database of the test."""
+
+    def open_here(**options: Any) -> DecisionLog:
+        return open_database(database, **options)
+
+    return open_here
 
 
 @pytest.fixture

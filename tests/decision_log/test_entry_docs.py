@@ -7,11 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ecs_admission.decision_log.chain import NO_PREVIOUS, seal
+import orjson
+
+from ecs_admission.decision_log.certificates import Writer
+from ecs_admission.decision_log.chain import Head, seal
 from ecs_admission.decision_log.schema import INDEX_PATHS
 from ecs_admission.decision_log.verify import INCOMPLETE
 
-from .conftest import make_draft
+from .conftest import LOG_KEY, make_draft
+
+WRITER = Writer.certified("writer-1", time_us=1, log_key=LOG_KEY)
+TAMPERED = {
+    *("unreadable", "hash", "previous", "signature", "columns", "not-a-start", "uncertified", "body"),
+    "unexpected-body",
+}
+CERTIFICATE = orjson.loads(WRITER.certificate.content)
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "reference" / "entry.md").read_text(encoding="utf-8")
 DOCUMENTED = set(re.findall(r"^\| `([^`]+)` \|", DOCUMENT, re.MULTILINE))
@@ -30,13 +40,24 @@ def paths(value: Any, prefix: str) -> Iterator[str]:
 
 
 def test_the_document_lists_exactly_the_fields_of_an_entry() -> None:
-    entry = seal(make_draft(), "writer-1", 1, NO_PREVIOUS)
+    entry = seal(make_draft(), WRITER, Head())
 
-    assert set(paths(entry.document, "")) == DOCUMENTED
+    assert set(paths(entry.document, "")) | {f"certificate.{name}" for name in CERTIFICATE} == DOCUMENTED
 
 
 def test_the_document_names_every_problem_that_verify_reports() -> None:
-    for problem in INCOMPLETE | {"hash", "unreadable", "previous", "columns", "not-a-start", "body", "unexpected-body"}:
+    tampered = [
+        "hash",
+        "unreadable",
+        "previous",
+        "signature",
+        "columns",
+        "not-a-start",
+        "uncertified",
+        "body",
+        "unexpected-body",
+    ]
+    for problem in INCOMPLETE | set(tampered):
         assert f"`{problem}`" in DOCUMENT
 
 

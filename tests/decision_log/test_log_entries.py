@@ -10,12 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecs_admission.decision_log.certificates import Writer, certified_key, has_signed_entry
 from ecs_admission.decision_log.chain import NO_PREVIOUS, Head, entry_hash, seal, seal_all
 from ecs_admission.decision_log.entries import MAX_ENTRY_BYTES, canonical_bytes
 from ecs_admission.errors import RecordUnavailableError
 from ecs_admission.model import Action, Decision, DeployContext, Finding, Notice, Outcome, Place, UserInfo
 
-from .conftest import DENIED, make_draft, make_node_draft
+from .conftest import DENIED, LOG_KEY, make_draft, make_node_draft
+
+WRITER = Writer.certified("writer-1", time_us=1, log_key=LOG_KEY)
+LONGEST = Writer.certified("w" * 64, time_us=1, log_key=LOG_KEY)
+FARTHEST = Head(2**53 - 1, NO_PREVIOUS)
 
 
 def finding(number: int, *, action: Action = Action.WARN, name: str = "NAME") -> Finding:
@@ -130,7 +135,7 @@ def test_findings_are_cut_to_fit_and_the_denials_are_kept() -> None:
     findings = [finding(number) for number in range(600)] + [finding(600, action=Action.DENY)]
 
     document = make_draft(decision(findings)).document
-    entry = seal(make_draft(decision(findings)), "w" * 64, 2**53 - 1, NO_PREVIOUS)
+    entry = seal(make_draft(decision(findings)), LONGEST, FARTHEST)
 
     assert document["findings"][0]["action"] == "deny"
     assert 0 < document["findingsTruncated"] == 601 - len(document["findings"])
@@ -153,13 +158,13 @@ def test_no_entry_is_larger_than_the_cap(names: list[int], pointers: list[int]) 
 
     draft = make_draft(decision(findings, notices))
 
-    assert len(seal(draft, "w" * 64, 2**53 - 1, NO_PREVIOUS).content) <= MAX_ENTRY_BYTES
+    assert len(seal(draft, LONGEST, FARTHEST).content) <= MAX_ENTRY_BYTES
     assert len(draft.document["findings"]) + draft.document["findingsTruncated"] == len(findings)
     assert len(draft.document["notices"]) + draft.document["noticesTruncated"] == len(notices)
 
 
 def test_a_sealed_entry_names_its_place_inside_the_bytes_that_are_hashed() -> None:
-    entry = seal(make_draft(), "writer-1", 3, "a" * 64)
+    entry = seal(make_draft(), WRITER, Head(3, "a" * 64))
 
     document = orjson.loads(entry.content)
     assert {key: document[key] for key in ("v", "writer", "sequence", "previous")} == {
@@ -172,10 +177,23 @@ def test_a_sealed_entry_names_its_place_inside_the_bytes_that_are_hashed() -> No
     assert entry.hash == hashlib.sha256(b"\x00" + entry.content).hexdigest() == entry_hash(entry.content)
 
 
+def test_a_sealed_entry_is_signed_by_its_writer_and_no_other() -> None:
+    entry = seal(make_draft(), WRITER, Head())
+    key, other = (
+        certified_key(writer.certificate, {LOG_KEY.public.id: LOG_KEY.public}) for writer in (WRITER, LONGEST)
+    )
+
+    assert key is not None
+    assert other is not None
+    assert has_signed_entry(key, entry.hash, entry.signature)
+    assert not has_signed_entry(other, entry.hash, entry.signature)
+    assert not has_signed_entry(key, entry_hash(b"other"), entry.signature)
+
+
 def test_several_drafts_are_chained_in_their_order() -> None:
     drafts = [make_draft() for _ in range(3)]
 
-    entries, head = seal_all(drafts, "writer-1", Head())
+    entries, head = seal_all(drafts, WRITER, Head())
 
     assert [entry.document["id"] for entry in entries] == [draft.id for draft in drafts]
     assert [entry.document["previous"] for entry in entries] == [NO_PREVIOUS, entries[0].hash, entries[1].hash]

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
+from ecs_admission.decision_log.database import error_name
 from ecs_admission.decision_log.queries import MAX_LIMIT, LogReader, decode_cursor, encode_cursor
+from ecs_admission.decision_log.schema import entries
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.errors import InputError, RecordUnavailableError, SettingsError
 
 from .conftest import LogOpener, make_draft
+from .databases import LogDatabase, PostgreSQLLog, SQLiteLog
 
 
 def pages(reader: LogReader, limit: int) -> list[list[str]]:
@@ -140,11 +140,10 @@ def test_what_is_not_there_is_not_shown(log: DecisionLog, entry_id: str) -> None
     assert log.reader.show(entry_id) is None
 
 
-def test_a_damaged_entry_is_told_and_not_shown(log: DecisionLog, database: Path) -> None:
+def test_a_damaged_entry_is_told_and_not_shown(log: DecisionLog, database: LogDatabase) -> None:
     draft = make_draft()
     log.append(draft, deadline_seconds=5)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE entries SET bytes = 'canary' WHERE id = ?", (draft.id,))
+    database.tamper(update(entries).where(entries.c.id == draft.id).values(bytes=b"canary"))
 
     with pytest.raises(RecordUnavailableError, match="damaged") as caught:
         log.reader.show(draft.id)
@@ -152,28 +151,27 @@ def test_a_damaged_entry_is_told_and_not_shown(log: DecisionLog, database: Path)
     assert "canary" not in str(caught.value)
 
 
-def test_reading_where_nothing_was_written_makes_no_database(database: Path) -> None:
-    with pytest.raises(SettingsError, match="no decision log"):
-        LogReader.open(f"sqlite:///{database}", timeout_seconds=1)
+def test_reading_what_is_no_decision_log_is_refused(sqlite: SQLiteLog) -> None:
+    sqlite.file.write_bytes(b"")
 
-    assert not database.exists()
-
-
-def test_reading_what_is_no_decision_log_is_refused(database: Path) -> None:
-    database.write_bytes(b"")
-
-    with pytest.raises(RecordUnavailableError, match="cannot be opened"):
-        LogReader.open(f"sqlite:///{database}", timeout_seconds=1)
+    with pytest.raises(SettingsError, match="there is no decision log"):
+        LogReader.open(sqlite.url, timeout_seconds=1)
 
 
-def test_a_reader_cannot_write(log: DecisionLog) -> None:
-    with log.reader.connect() as connection, pytest.raises(DBAPIError, match="readonly"):
+def test_reading_with_a_role_that_may_not_is_refused(postgresql: PostgreSQLLog) -> None:
+    with pytest.raises(SettingsError, match="may not use the decision log"):
+        LogReader.open(postgresql.url, timeout_seconds=5)
+
+
+def test_a_reader_cannot_write(log: DecisionLog, database: LogDatabase) -> None:
+    with log.reader.connect() as connection, pytest.raises(DBAPIError) as caught:
         connection.exec_driver_sql("DELETE FROM entries")
+    assert error_name(caught.value) == database.names["readonly"]
 
 
-def test_a_reader_on_its_own_sees_what_a_writer_commits(open_log: LogOpener, database: Path) -> None:
+def test_a_reader_on_its_own_sees_what_a_writer_commits(open_log: LogOpener, database: LogDatabase) -> None:
     log = open_log()
-    reader = LogReader.open(f"sqlite:///{database}", timeout_seconds=1)
+    reader = LogReader.open(database.read_url, timeout_seconds=1)
     entry = log.append(make_draft(), deadline_seconds=5)
 
     assert [item["hash"] for item in reader.list_entries().items] == [entry.hash]

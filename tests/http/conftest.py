@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,12 +14,14 @@ from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask
-from ecs_admission.model import new_decision_id
+from ecs_admission.model import Refusal, new_decision_id
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
 
 NOW = 1_790_000_000.25
 """What the service's clock says in these tests."""
+
+Serve: TypeAlias = Callable[..., FlaskClient]
 
 COMPLIANT: dict[str, Any] = {
     "family": "web",
@@ -50,10 +52,10 @@ def log(tmp_path: Path, revision: Revision) -> Iterator[DecisionLog]:
 
 
 @pytest.fixture
-def serve(log: DecisionLog) -> Callable[[Revision], FlaskClient]:
+def serve(log: DecisionLog) -> Serve:
     """A client of the application that judges by the revision given."""
 
-    def serve(revision: Revision) -> FlaskClient:
+    def serve(revision: Revision, refused: Callable[[], Refusal | None] = lambda: None) -> FlaskClient:
         def fail(error: Exception) -> None:
             raise error
 
@@ -64,12 +66,12 @@ def serve(log: DecisionLog) -> Callable[[Revision], FlaskClient]:
             on_error=fail,
             clock=lambda: NOW,
         )
-        return create_flask(reviewer, log.reader).test_client()
+        return create_flask(reviewer, log.reader, refused=refused).test_client()
 
     return serve
 
 
 @pytest.fixture
-def client(serve: Callable[[Revision], FlaskClient], revision: Revision) -> FlaskClient:
+def client(serve: Serve, revision: Revision) -> FlaskClient:
     """A client of the application that judges by the revision that ships."""
     return serve(revision)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 
 COMMAND = Path(sys.executable).with_name("ecs-admission")
@@ -57,6 +58,15 @@ class RunningService:
     @property
     def database(self) -> Path:
         return self.data_dir / "decisions.sqlite3"
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What its decision log holds, in SQLite or PostgreSQL, as another program reads it."""
+        url = self.environment.get("ECS_ADMISSION_DATABASE_READ_URL")
+        if url is not None:
+            with psycopg.connect(url) as server:
+                return server.execute(statement.encode()).fetchall()
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as file:
+            return file.execute(statement).fetchall()
 
     def call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -187,22 +197,19 @@ def _becomes_ready(service: RunningService, started_us: int) -> bool:
     while time.monotonic() < deadline:
         if service.process.poll() is not None:
             return False
-        if _started_workers(service.database, started_us) == int(service.environment["ECS_ADMISSION_WORKERS"]):
+        if _started_workers(service, started_us) == int(service.environment["ECS_ADMISSION_WORKERS"]):
             return service.get("/healthz").status == http.HTTPStatus.OK
         time.sleep(0.02)
     pytest.fail(f"the service was not ready: {service.stderr.read_text()[-2000:]}")
 
 
-def _started_workers(database: Path, since_us: int) -> int:
+def _started_workers(service: RunningService, since_us: int) -> int:
     """How many workers have opened their decision log since then."""
-    if not database.exists():
+    try:
+        rows = service.rows(f"SELECT time FROM entries WHERE kind = 'node_start' AND time >= {int(since_us)}")  # noqa: S608
+    except sqlite3.OperationalError:  # the first worker has not made its file or its tables yet
         return 0
-    query = "SELECT count(*) FROM entries WHERE kind = 'node_start' AND time >= ?"
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        try:
-            return int(connection.execute(query, (since_us,)).fetchone()[0])
-        except sqlite3.OperationalError:  # the first worker has not made its tables yet
-            return 0
+    return len(rows)
 
 
 def _end(service: RunningService) -> None:

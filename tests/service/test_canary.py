@@ -24,7 +24,6 @@ from ecs_admission import telemetry
 from ecs_admission.adapt.wrappers import WRAPPERS
 from ecs_admission.app import node_entry
 from ecs_admission.decision_log.keys import make_signing_key
-from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.enrich.inventory import NoInventory

@@ -1,18 +1,18 @@
-"""`kill -9` during load loses no decision that a client had an answer for."""
+"""`kill -9` during load, of the service or of its database, loses no decision that a client had an answer for."""
 
 from __future__ import annotations
 
 import http.client
 import os
 import signal
-import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 
+from tests.decision_log.postgresql_server import READER, WRITER, PostgreSQLServer, run_postgresql
 from tests.service.conftest import COMPLIANT, leaky
 from tests.service.running_service import OPERATION, RunningService, run_service, wait_until
 
@@ -23,15 +23,37 @@ ANSWERED_BEFORE = 150
 """How many answers clients have before the service is killed."""
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Of a service with each of the two databases."""
+    return {} if request.param == "sqlite" else request.getfixturevalue("on_postgresql")
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    with run_postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def on_postgresql(postgresql: PostgreSQLServer) -> dict[str, str]:
+    """Settings of a service that may only insert, and reads with another role."""
+    name = postgresql.create_database()
+    return {"database_url": postgresql.url(WRITER, name), "database_read_url": postgresql.url(READER, name)}
+
+
 def load(service: RunningService, answered: list[tuple[str, bool]], dead: threading.Event) -> None:
-    """Ask until the service is gone, noting each answer that came whole."""
+    """Ask until the service is gone or not to be asked any more, noting each decision that came whole."""
     bodies = [orjson.dumps(COMPLIANT), orjson.dumps(leaky())]
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
     try:
-        for number in range(500):
+        for number in range(5_000):
             connection.request("POST", OPERATION, bodies[number % 2])
-            response = orjson.loads(connection.getresponse().read())["response"]
-            answered.append((response["auditAnnotations"]["decision-id"], response["allowed"]))
+            answer = connection.getresponse()
+            document = orjson.loads(answer.read())
+            if answer.status in (200, 403):
+                response = document["response"]
+                answered.append((response["auditAnnotations"]["decision-id"], response["allowed"]))
             if dead.is_set():
                 return
     except (OSError, http.client.HTTPException):
@@ -40,16 +62,16 @@ def load(service: RunningService, answered: list[tuple[str, bool]], dead: thread
         connection.close()
 
 
-def recorded(database: Path) -> set[tuple[str, bool]]:
+def recorded(service: RunningService) -> set[tuple[str, bool]]:
     """Every decision in the log, and whether it is an allow."""
-    query = "SELECT id, json_extract(CAST(bytes AS TEXT), '$.outcome') FROM entries WHERE kind = 'decision'"
-    with closing(sqlite3.connect(database)) as connection:
-        return {(decision_id, outcome == "allowed") for decision_id, outcome in connection.execute(query)}
+    rows = service.rows("SELECT bytes FROM entries WHERE kind = 'decision'")
+    documents = [orjson.loads(content) for (content,) in rows]
+    return {(document["id"], document["outcome"] == "allowed") for document in documents}
 
 
-def test_a_killed_service_has_every_decision_that_it_answered(tmp_path: Path) -> None:
+def test_a_killed_service_has_every_decision_that_it_answered(tmp_path: Path, settings: dict[str, str]) -> None:
     answered: list[tuple[str, bool]] = []
-    with run_service(tmp_path) as service:
+    with run_service(tmp_path, **settings) as service:
         dead = threading.Event()
         threads = [threading.Thread(target=load, args=(service, answered, dead)) for _ in range(CLIENTS)]
         for thread in threads:
@@ -59,19 +81,45 @@ def test_a_killed_service_has_every_decision_that_it_answered(tmp_path: Path) ->
         dead.set()
         for thread in threads:
             thread.join()
-        assert len(answered) < CLIENTS * 500  # it was killed in the midst of it
+        assert len(answered) < CLIENTS * 5_000  # it was killed in the midst of it
         assert {allowed for _, allowed in answered} == {True, False}
-        assert set(answered) - recorded(service.database) == set()
+        assert set(answered) - recorded(service) == set()
         done = service.verify_log()
         assert [done.returncode, done.stderr] == [0, ""]
 
-    with run_service(tmp_path) as again:
+    with run_service(tmp_path, **settings) as again:
         assert again.post(OPERATION, COMPLIANT).status == 200
         some = answered[-1][0]
         assert again.get(f"/v1/decisions/{some}").json["entry"]["id"] == some
-        assert set(answered) - recorded(again.database) == set()
+        assert set(answered) - recorded(again) == set()
         assert again.stop() == 0
         assert again.verify_log().returncode == 0
+
+
+def test_a_database_that_crashes_has_every_decision_that_was_answered_and_is_used_again(
+    tmp_path: Path, postgresql: PostgreSQLServer, on_postgresql: dict[str, str]
+) -> None:
+    answered: list[tuple[str, bool]] = []
+    with run_service(tmp_path, **on_postgresql) as service:
+        workers = service.workers()
+        dead = threading.Event()
+        threads = [threading.Thread(target=load, args=(service, answered, dead)) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(answered) >= ANSWERED_BEFORE, "clients have some answers")
+        postgresql.send(signal.SIGKILL)
+        refused = service.post(OPERATION, COMPLIANT)
+        assert [refused.status, refused.json["reason"]] == [503, "RecordUnavailable"]
+        before = len(answered)
+        postgresql.start()
+        wait_until(lambda: len(answered) >= before + ANSWERED_BEFORE, "clients have answers again")
+        dead.set()
+        for thread in threads:
+            thread.join()
+        assert set(answered) - recorded(service) == set()
+        assert service.workers() == workers
+        done = service.verify_log()
+        assert [done.returncode, done.stderr] == [0, ""]
 
 
 def test_a_killed_worker_is_replaced_and_begins_a_chain_of_its_own(tmp_path: Path) -> None:
@@ -79,11 +127,6 @@ def test_a_killed_worker_is_replaced_and_begins_a_chain_of_its_own(tmp_path: Pat
         before = service.workers()
         os.kill(before[0], signal.SIGKILL)
         wait_until(lambda: len(set(service.workers()) - {before[0]}) == 2, "the worker is replaced")
-        wait_until(lambda: _writers(service.database) == 3, "the new worker has opened its log")
+        wait_until(lambda: len(service.rows("SELECT writer FROM writers")) == 3, "the new worker has opened its log")
         assert [service.post(OPERATION, COMPLIANT).status for _ in range(10)] == [200] * 10
         assert service.verify_log().returncode == 0
-
-
-def _writers(database: Path) -> int:
-    with closing(sqlite3.connect(database)) as connection:
-        return int(connection.execute("SELECT count(DISTINCT writer) FROM entries").fetchone()[0])

@@ -49,7 +49,7 @@ def test_a_data_folder_in_memory_is_accepted_when_told_so(in_memory: Path) -> No
         assert service.post(OPERATION, COMPLIANT).status == 200
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:WORD@db/log", "sqlite://", "WORD"])
+@pytest.mark.parametrize("url", ["mysql://user:WORD@db/log", "sqlite://", "WORD"])
 def test_a_database_that_cannot_keep_the_log_is_refused_without_repeating_it(tmp_path: Path, url: str) -> None:
     word = canary()
     told = refuse(data_dir=str(tmp_path), database_url=url.replace("WORD", word))

@@ -1,5 +1,5 @@
-"""The durable, chained record of every decision.
+"""The durable, chained and signed record of every decision.
 
-The only package that imports SQLAlchemy, and only its `connections`, `schema`, `store`, `queries` and `verify` do:
-`entries`, `chain` and `durability` load without it.
+The only package that imports SQLAlchemy, psycopg, alembic and cryptography. `entries`, `chain` and `durability` load
+without any of them, psycopg is loaded for a PostgreSQL URL alone, and alembic by `migrate` alone.
 """

@@ -2,14 +2,15 @@
 
 Each entry names its writer, its place in the writer's chain and the hash of the entry before it, inside the bytes
 that its own hash covers. So no entry can be edited, moved or taken from the middle without breaking the chain.
-What a chain alone does not show (a cut tail, a full recomputation) is the business of digests and anchors.
+The writer signs each hash, so nobody else can add to the chain or compute it anew. What a signed chain does not show
+(a cut tail, a restored copy, a writer that rewrites its own past) is the business of digests and anchors.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from ecs_admission.decision_log.entries import EntryDraft, canonical_bytes
 from ecs_admission.model import JSONObject
@@ -33,33 +34,49 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A sealed entry. `content` are the bytes that `hash` covers; `document` is what they say."""
+    """A sealed entry. `content` are the bytes that `hash` covers; `document` is what they say.
+
+    `signature` is the writer's over the hash. It is not in the bytes, since it is made of them.
+    """
 
     writer: str
     sequence: int
     hash: str
+    signature: bytes = field(repr=False)
     content: bytes = field(repr=False)
     document: JSONObject = field(repr=False)
 
 
-def seal(draft: EntryDraft, writer: str, sequence: int, previous: str) -> Entry:
-    """Give a draft its place in a chain. `writer` has at most `MAX_WRITER_LENGTH` characters."""
+class Signer(Protocol):
+    """Whose chain it is: a writer's name of at most `MAX_WRITER_LENGTH` characters, and its key."""
+
+    @property
+    def writer(self) -> str:
+        """The name."""
+
+    def sign(self, entry_hash: str) -> bytes:
+        """The writer's signature of an entry, given by its hash."""
+
+
+def seal(draft: EntryDraft, signer: Signer, head: Head) -> Entry:
+    """Give a draft its place in a chain, after `head`, and sign it."""
     document = {
         "v": ENTRY_VERSION,
-        "writer": writer,
-        "sequence": sequence,
-        "previous": previous,
+        "writer": signer.writer,
+        "sequence": head.next_sequence,
+        "previous": head.hash,
         **draft.document,
     }
     content = canonical_bytes(document)
-    return Entry(writer=writer, sequence=sequence, hash=entry_hash(content), content=content, document=document)
+    hashed = entry_hash(content)
+    return Entry(signer.writer, head.next_sequence, hashed, signer.sign(hashed), content, document)
 
 
-def seal_all(drafts: list[EntryDraft], writer: str, head: Head) -> tuple[list[Entry], Head]:
+def seal_all(drafts: list[EntryDraft], signer: Signer, head: Head) -> tuple[list[Entry], Head]:
     """Chain several drafts in their order after `head`, and the head that they make."""
     entries: list[Entry] = []
     for draft in drafts:
-        entry = seal(draft, writer, head.next_sequence, head.hash)
+        entry = seal(draft, signer, head)
         entries.append(entry)
         head = Head(next_sequence=entry.sequence + 1, hash=entry.hash)
     return entries, head

@@ -12,8 +12,9 @@ import orjson
 from sqlalchemy import LargeBinary, cast, select, tuple_
 from sqlalchemy.engine import Connection, Engine
 
-from ecs_admission.decision_log.connections import read_engine, translated
-from ecs_admission.decision_log.schema import bodies, check_version, entries
+from ecs_admission.decision_log.connections import database_at
+from ecs_admission.decision_log.database import opening, translated
+from ecs_admission.decision_log.schema import bodies, check_version, entries, writers
 from ecs_admission.errors import AdmissionError, InputError, RecordUnavailableError
 from ecs_admission.model import JSONObject
 
@@ -43,14 +44,17 @@ class LogReader:
 
     @classmethod
     def open(cls, url: str, *, timeout_seconds: float) -> Self:
-        """Open an existing log, without writing to it. `timeout_seconds` bounds each wait for a lock.
+        """Open an existing log, without writing to it. `timeout_seconds` bounds each wait for it.
 
-        Raises `SettingsError` when there is none at `url`, or one of another schema version.
+        Raises `SettingsError` when there is none at `url`, one of another schema version or one that may not be read,
+        and `RecordUnavailableError` when it does not work.
         """
-        reader = cls(read_engine(url, timeout_seconds=timeout_seconds))
+        reader = cls(database_at(url).read_engine(timeout_seconds=timeout_seconds))
         try:
-            with translated("the decision log cannot be opened"), reader.connect() as connection:
+            with opening(), reader.connect() as connection:
                 check_version(connection)
+                for table in (writers, entries, bodies):
+                    connection.execute(select(table).limit(0))
         except AdmissionError:
             reader.close()
             raise
@@ -106,12 +110,6 @@ class LogReader:
             "hash": row.hash,
             "policyInput": None if row.body is None else _parsed(row.body),
         }
-
-    def stored_hash(self, writer: str, sequence: int) -> str | None:
-        """The hash of one place in a chain, None when no entry is there."""
-        query = select(entries.c.hash).where(entries.c.writer == writer, entries.c.sequence == sequence)
-        with translated(_READING), self.connect() as connection:
-            return connection.execute(query).scalar_one_or_none()
 
 
 def encode_cursor(time_us: int, entry_id: str) -> str:

@@ -1,7 +1,11 @@
 """The tables of the decision log.
 
 `entries.bytes` is the truth. Every other column is an index over it, derived by `index_columns` when it is written
-and again by `verify`. `bodies` is apart so that retention can drop bodies without touching a chain.
+and again by `verify`; `writers.certificate` likewise. `bodies` is apart so that retention can drop bodies without
+touching a chain.
+
+The tables here are what `migrations` build, and a test holds them to each other. The service makes them itself in
+SQLite, without alembic, which takes longer to import than the service to start.
 """
 
 from __future__ import annotations
@@ -9,14 +13,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.engine import Connection
 
+from ecs_admission.decision_log.certificates import Certificate
 from ecs_admission.decision_log.chain import Entry
 from ecs_admission.errors import SettingsError
 from ecs_admission.model import JSONObject
 
-SCHEMA_VERSION: Final = 1
+REVISION: Final = "0001"
+"""The newest migration, which is what this code reads and writes."""
 
 INDEX_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "writer": ("writer",),
@@ -41,49 +61,73 @@ INDEX_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where in an entry each index column comes from. A missing or null parent makes the column null."""
 
+NAMES: Final = Text().with_variant(TEXT(collation="C"), "postgresql")
+"""Text in the order of its bytes, as in SQLite. Another order changes with the C library, and breaks indexes."""
+
 metadata = MetaData()
+
+writers = Table(
+    "writers",
+    metadata,
+    Column("writer", NAMES, primary_key=True),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
 
 entries = Table(
     "entries",
     metadata,
-    Column("writer", Text, primary_key=True),
+    Column("writer", NAMES, primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", Text, nullable=False),
+    Column("hash", NAMES, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
     Column("bytes", LargeBinary, nullable=False),
-    Column("id", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),
+    Column("id", NAMES, nullable=False),
+    Column("kind", NAMES, nullable=False),
     Column("time", BigInteger, nullable=False),
-    *(Column(name, Text) for name in INDEX_PATHS if name not in {"writer", "sequence", "id", "kind", "time"}),
+    *(Column(name, NAMES) for name in INDEX_PATHS if name not in {"writer", "sequence", "id", "kind", "time"}),
+    Index("entries_by_id", "id", unique=True),
     Index("entries_by_time", "time", "id"),
 )
 
 bodies = Table(
     "bodies",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", NAMES, primary_key=True),
     Column("bytes", LargeBinary, nullable=False),
-    Column("sha256", Text, nullable=False),
+    Column("sha256", NAMES, nullable=False),
 )
 
-schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+alembic_version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Which migration the database is at: alembic's own table."""
 
 
 def create_missing(connection: Connection) -> None:
-    """Make the tables that are not there, inside the caller's transaction.
+    """Make the tables in a database that has none, inside the caller's transaction.
 
-    Raises `SettingsError` when the database was made by another version of this schema.
+    Raises `SettingsError` when the database has another version of this schema.
     """
-    metadata.create_all(connection)
-    if connection.execute(select(schema_version.c.version)).first() is None:
-        connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+    if not inspect(connection).get_table_names():
+        metadata.create_all(connection)
+        connection.execute(insert(alembic_version).values(version_num=REVISION))
     check_version(connection)
 
 
 def check_version(connection: Connection) -> None:
     """Raise `SettingsError` unless the database has the schema that this code reads and writes."""
-    versions = connection.execute(select(schema_version.c.version)).scalars().all()
-    if versions != [SCHEMA_VERSION]:
-        raise SettingsError(f"the decision log's database does not have schema version {SCHEMA_VERSION}")
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        raise SettingsError("there is no decision log at the database URL; `ecs-admission log migrate` makes one")
+    versions = connection.execute(select(alembic_version)).scalars().all() if "alembic_version" in tables else []
+    if versions != [REVISION]:
+        raise SettingsError(
+            f"the decision log's database does not have schema version {REVISION}; run `ecs-admission log migrate`"
+        )
 
 
 def index_columns(document: JSONObject) -> dict[str, Any]:
@@ -93,7 +137,21 @@ def index_columns(document: JSONObject) -> dict[str, Any]:
 
 def entry_row(entry: Entry) -> dict[str, Any]:
     """The row of `entries` for a sealed entry."""
-    return {"hash": entry.hash, "bytes": entry.content, **index_columns(entry.document)}
+    return {
+        "hash": entry.hash,
+        "signature": entry.signature,
+        "bytes": entry.content,
+        **index_columns(entry.document),
+    }
+
+
+def writer_row(certificate: Certificate) -> dict[str, Any]:
+    """The row of `writers` for a certified writer."""
+    return {
+        "writer": certificate.writer,
+        "certificate": certificate.content,
+        "signature": certificate.signature,
+    }
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:
@@ -101,4 +159,5 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
         if not isinstance(value, dict):
             return None
         value = value.get(key)
-    return value
+    # PostgreSQL has no text with a zero character, and an entry that cannot be stored would fail those beside it.
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value

@@ -11,56 +11,74 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_admission.decision_log import schema
-from ecs_admission.decision_log.chain import MAX_WRITER_LENGTH, Entry, Head, seal_all
+from ecs_admission.decision_log.certificates import Writer
+from ecs_admission.decision_log.chain import Entry, Head, seal_all
 from ecs_admission.decision_log.commit_queue import CommitQueue, Ticket
-from ecs_admission.decision_log.connections import (
-    begin_write,
-    error_name,
-    insist_on_durability,
-    translated,
-    use_write_ahead_log,
-    write_engine,
-)
+from ecs_admission.decision_log.connections import database_at
+from ecs_admission.decision_log.database import Database, error_name, opening
 from ecs_admission.decision_log.entries import EntryDraft
+from ecs_admission.decision_log.keys import SigningKey
 from ecs_admission.decision_log.queries import LogReader
-from ecs_admission.errors import RecordUnavailableError
+from ecs_admission.errors import AdmissionError, RecordUnavailableError
+
+
+def check_database(url: str, *, timeout_seconds: float, read_url: str | None = None) -> None:
+    """What can be found out before the first writer starts; SQLite's file and tables are made, too.
+
+    Raises `SettingsError` for a database that cannot keep the log, `RecordUnavailableError` when it does not work now.
+    """
+    _prepare(url, timeout_seconds)
+    LogReader.open(read_url or url, timeout_seconds=timeout_seconds).close()
+
+
+def _prepare(url: str, timeout_seconds: float) -> None:
+    with opening():
+        database_at(url).prepare(deadline=time.monotonic() + timeout_seconds)
 
 
 class DecisionLog:
-    """One process's writer: its own chain, one connection, any number of threads.
+    """One process's writer: its own chain and key, one connection, any number of threads.
 
     Made after fork. `reader` answers queries on connections of its own.
     """
 
-    def __init__(self, engine: Engine, *, writer: str, reader: LogReader) -> None:
-        self.writer = writer
+    def __init__(self, database: Database, *, writer: Writer, reader: LogReader) -> None:
         self.reader = reader
-        self._engine = engine
+        self._database = database
+        self._engine = database.write_engine()
         self._connection: Connection | None = None
-        self._head: Head | None = None  # None: unknown, to be read before the next entry
+        self._writer = writer
+        # The chain's end is ours to know, not the database's to tell: who may insert could put a row there.
+        self._head = Head()
+        self._doubtful: Head | None = None  # the end that a commit has made whose outcome is not known
         self._queue = CommitQueue()
         self._process = os.getpid()
-        self._insert_entries = _InsertStatement(schema.entries, engine)
-        self._insert_bodies = _InsertStatement(schema.bodies, engine)
+        self._insert_writers = _InsertStatement(schema.writers, self._engine)
+        self._insert_entries = _InsertStatement(schema.entries, self._engine)
+        self._insert_bodies = _InsertStatement(schema.bodies, self._engine)
 
     @classmethod
-    def open(cls, url: str, *, writer: str, start: EntryDraft, timeout_seconds: float) -> Self:
-        """Open the log at `url` (`sqlite:////path/to/file`), make what is missing, and append `start`.
+    def open(
+        cls,
+        url: str,
+        *,
+        writer: str,
+        start: EntryDraft,
+        log_key: SigningKey,
+        timeout_seconds: float,
+        read_url: str | None = None,
+    ) -> Self:
+        """Open the log at `url`, make what is missing where that is a SQLite file, and append `start`.
 
-        `writer` is new with each start of a process, `start` the `node_start` that its chain begins with.
-        `timeout_seconds` bounds each wait for a lock, here and in queries. Raises `SettingsError` for a URL that
-        cannot be used and `RecordUnavailableError` when the database does not work.
+        `writer` is new with each start of a process, `start` the `node_start` that its chain begins with. `log_key`
+        certifies the writer and is not kept. `read_url` is that of queries, where another role makes them.
+        `timeout_seconds` bounds each wait, here and in queries. Raises `SettingsError` for a database that cannot be
+        used and `RecordUnavailableError` when it does not work.
         """
-        if not 1 <= len(writer) <= MAX_WRITER_LENGTH:
-            raise ValueError(f"a writer's name has 1 to {MAX_WRITER_LENGTH} characters")
-        engine = write_engine(url)
-        with translated("the decision log cannot be opened"), engine.connect() as connection:
-            insist_on_durability(connection, timeout_seconds=timeout_seconds)
-            use_write_ahead_log(connection, timeout_seconds=timeout_seconds)
-            with connection.begin():
-                begin_write(connection, timeout_seconds=timeout_seconds)
-                schema.create_missing(connection)
-        log = cls(engine, writer=writer, reader=LogReader.open(url, timeout_seconds=timeout_seconds))
+        certified = Writer.certified(writer, time_us=start.document["time"], log_key=log_key)
+        _prepare(url, timeout_seconds)
+        reader = LogReader.open(read_url or url, timeout_seconds=timeout_seconds)
+        log = cls(database_at(url), writer=certified, reader=reader)
         try:
             log.append(start, deadline_seconds=timeout_seconds)
         except RecordUnavailableError:
@@ -68,12 +86,18 @@ class DecisionLog:
             raise
         return log
 
+    @property
+    def writer(self) -> str:
+        """The name of this process in the log."""
+        return self._writer.writer
+
     def append(self, draft: EntryDraft, *, deadline_seconds: float) -> Entry:
         """Write a draft as the next entry of this writer's chain, and return it when it is durable.
 
         Raises `RecordUnavailableError` when it is not durable after `deadline_seconds`, and when the database
         refuses; the entry is then either not in the log or, if its commit was already under way, was never answered.
-        The deadline bounds every wait for a lock; a disk that hangs inside an fsync it cannot interrupt.
+        The deadline bounds every wait for a lock and for PostgreSQL; a disk that hangs inside SQLite's fsync it cannot
+        interrupt.
         """
         if os.getpid() != self._process:
             raise RecordUnavailableError("the decision log was opened before this process was forked")
@@ -103,44 +127,73 @@ class DecisionLog:
         """Commit all that waits. If no transaction can be had only `own` fails: others have later deadlines."""
         try:
             connection = self._begin(deadline)
+            self._settle(connection)
         except SQLAlchemyError as error:
             own.failure = f"the decision log cannot be written: {error_name(error)}"
+        except AdmissionError as error:
+            own.failure = str(error)
+        if own.failure is not None:
             self._disconnect()
             return
+        is_over = False
         try:
-            self._write(connection, self._queue.take())
+            self._write(connection, self._queue.take(), deadline)
+            is_over = True
         finally:
-            connection.rollback()  # nothing is open here, unless something broke that is not the database
+            if not is_over:  # something broke that is not the database
+                self._disconnect()
 
-    def _write(self, connection: Connection, batch: list[Ticket]) -> None:
+    def _write(self, connection: Connection, batch: list[Ticket], deadline: float) -> None:
         try:
-            head = self._head or self._stored_head(connection)
-            entries, head = seal_all([ticket.draft for ticket in batch], self.writer, head)
+            entries, head = seal_all([ticket.draft for ticket in batch], self._writer, self._head)
             self._insert(connection, entries, batch)
         except SQLAlchemyError as error:
             self._fail(batch, f"the decision log did not take the entry: {error_name(error)}")
             return
-        self._commit(connection, batch, entries, head)
-
-    def _commit(self, connection: Connection, batch: list[Ticket], entries: list[Entry], head: Head) -> None:
+        self._doubtful = head
         try:
             connection.commit()
         except SQLAlchemyError as error:
             failure = f"the decision log did not commit the entry: {error_name(error)}"
             self._disconnect()
-            if not self._is_stored(entries[-1]):
+            if not self._is_stored(head, deadline):
                 self._fail(batch, failure)
                 return
-        self._head = head
+        self._head, self._doubtful = head, None
         for ticket, entry in zip(batch, entries, strict=True):
             ticket.entry = entry
 
     def _begin(self, deadline: float) -> Connection:
+        if self._connection is not None and self._database.is_lost(self._connection):
+            self._disconnect()  # nothing was under way, so nobody need hear of it
         if self._connection is None:
-            self._connection = self._engine.connect()
-            insist_on_durability(self._connection, timeout_seconds=deadline - time.monotonic())
-        begin_write(self._connection, timeout_seconds=deadline - time.monotonic())
+            self._connection = self._database.connect(self._engine, deadline=deadline)
+        self._database.begin(self._connection, self.writer, deadline=deadline)
         return self._connection
+
+    def _settle(self, connection: Connection) -> None:
+        """Find out, in a transaction that has begun, what became of a commit that raised.
+
+        Raises `RecordUnavailableError` when the chain has an end that we did not make. This writer is then finished:
+        to write after a forged entry would be to vouch for it.
+        """
+        if self._doubtful is None:
+            return
+        stored = self._stored_head(connection)
+        if stored not in (self._head, self._doubtful):
+            raise RecordUnavailableError("somebody else has written into this writer's chain of the decision log")
+        self._head, self._doubtful = stored, None
+
+    def _is_stored(self, head: Head, deadline: float) -> bool:
+        """Whether a commit that raised has happened all the same. A transaction is whole, so the chain's end tells."""
+        try:
+            connection = self._begin(deadline)
+            self._settle(connection)
+            connection.rollback()
+        except (SQLAlchemyError, AdmissionError):
+            self._disconnect()
+            return False
+        return self._head == head
 
     def _stored_head(self, connection: Connection) -> Head:
         last = connection.execute(
@@ -152,6 +205,8 @@ class DecisionLog:
         return Head() if last is None else Head(next_sequence=last.sequence + 1, hash=last.hash)
 
     def _insert(self, connection: Connection, entries: list[Entry], batch: list[Ticket]) -> None:
+        if entries[0].sequence == 0:
+            self._insert_writers.execute(connection, [schema.writer_row(self._writer.certificate)])
         self._insert_entries.execute(connection, [schema.entry_row(entry) for entry in entries])
         with_body = [
             {"id": ticket.draft.id, "bytes": ticket.draft.body, "sha256": ticket.draft.document["body"]}
@@ -161,27 +216,17 @@ class DecisionLog:
         if with_body:
             self._insert_bodies.execute(connection, with_body)
 
-    def _is_stored(self, entry: Entry) -> bool:
-        """Whether a commit that raised has happened all the same. A transaction is whole, so its last row tells."""
-        try:
-            return self.reader.stored_hash(entry.writer, entry.sequence) == entry.hash
-        except RecordUnavailableError:
-            return False
-
     def _fail(self, batch: list[Ticket], failure: str) -> None:
         self._disconnect()
         for ticket in batch:
             ticket.failure = failure
 
     def _disconnect(self) -> None:
-        """Give up the connection with whatever it holds, and all we believe about the chain's end."""
-        connection, self._connection, self._head = self._connection, None, None
-        if connection is None:
-            return
-        try:
-            connection.close()
-        except SQLAlchemyError:
+        """Give up the connection with whatever it holds, without waiting for the database."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
             connection.invalidate()
+            connection.close()
 
 
 class _InsertStatement:
@@ -189,7 +234,10 @@ class _InsertStatement:
 
     def __init__(self, table: Table, engine: Engine) -> None:
         self._text = str(insert(table).compile(dialect=engine.dialect))
-        self._names = tuple(table.columns.keys())  # an INSERT without values names all columns in this order
+        # An INSERT without values names all columns in this order.
+        self._names = tuple(table.columns.keys()) if engine.dialect.positional else None
 
     def execute(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
-        connection.exec_driver_sql(self._text, [tuple(row[name] for name in self._names) for row in rows])
+        names = self._names
+        values = rows if names is None else [tuple(row[name] for name in names) for row in rows]
+        connection.exec_driver_sql(self._text, values)

@@ -1,14 +1,14 @@
-"""Walking the chains: is what is stored what was written?
+"""Walking the chains: is what is stored what was written, and by whom?
 
 Streams in constant memory, a page of a chain at a time, so that it never holds back the database's own upkeep.
-What the database alone cannot show, `Report.summary` says.
+What cannot be shown so, `Report.summary` says.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,10 +16,12 @@ import orjson
 from sqlalchemy import LargeBinary, cast, func, select
 from sqlalchemy.engine import Row
 
+from ecs_admission.decision_log.certificates import Certificate, certified_key, has_signed_entry
 from ecs_admission.decision_log.chain import NO_PREVIOUS, entry_hash
-from ecs_admission.decision_log.connections import translated
+from ecs_admission.decision_log.database import translated
+from ecs_admission.decision_log.keys import PublicKey
 from ecs_admission.decision_log.queries import LogReader
-from ecs_admission.decision_log.schema import bodies, entries, index_columns
+from ecs_admission.decision_log.schema import bodies, entries, index_columns, writers
 
 MAX_LISTED: Final = 1_000
 """Problems listed one by one; all are counted."""
@@ -27,7 +29,9 @@ MAX_LISTED: Final = 1_000
 INCOMPLETE: Final = frozenset({"gap", "missing-body"})
 """Problems that say something is not there. All others say that something is not what was written."""
 
-_PAGE: Final = 500
+_PAGE: Final = 200
+"""Rows read at once; a body of a large request has 200 KB."""
+
 _READING: Final = "the decision log cannot be read"
 
 
@@ -35,8 +39,9 @@ _READING: Final = "the decision log cannot be read"
 class Problem:
     """What is wrong at one place of a chain. `sequence` is that of the first entry missing, for a gap.
 
-    Problems: `unreadable`, `hash`, `previous`, `columns`, `not-a-start`, `gap`, `missing-body`, `body`,
-    `unexpected-body`. The last has no place in a chain, and the id of the body as `writer`.
+    Problems: `unreadable`, `hash`, `previous`, `signature`, `columns`, `not-a-start`, `uncertified`, `gap`,
+    `missing-body`, `body`, `unexpected-body`. The last has no place in a chain, and the id of the body as `writer`.
+    `uncertified` stands for the whole chain: without the writer's key no signature of it can be checked.
     """
 
     writer: str
@@ -46,19 +51,25 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a walk found. `counts` has the number of each problem, `problems` at most `MAX_LISTED` of them."""
+    """What a walk found. `counts` has the number of each problem, `problems` at most `MAX_LISTED` of them.
+
+    `log_keys` are the ids of the log's keys by which certificates were judged; with none they were believed.
+    """
 
     writers: int
     entries: int
     problems: tuple[Problem, ...]
     counts: Mapping[str, int]
+    log_keys: tuple[str, ...]
 
     @property
     def exit_code(self) -> int:
-        """0 whole, 1 tampered, 2 incomplete; both is 1."""
+        """0 whole, 1 tampered, 2 incomplete, 3 cannot tell; of several the first of 1, 2, 3."""
         if self.counts.keys() - INCOMPLETE:
             return 1
-        return 2 if self.counts else 0
+        if self.counts:
+            return 2
+        return 0 if self.log_keys else 3
 
     @property
     def summary(self) -> str:
@@ -69,10 +80,15 @@ class Report:
         else:
             found = ", ".join(f"{problem} {count}" for problem, count in sorted(self.counts.items()))
             verdict = f"{what}: {'TAMPERED' if self.exit_code == 1 else 'INCOMPLETE'} ({found})."
+        forgery = (
+            ""
+            if self.log_keys
+            else " The log's public key was not given, so a chain may be one that somebody else made."
+        )
         return (
-            f"{verdict} The database alone cannot exclude that the newest entries of a chain or a whole chain were "
-            "removed, that a chain was recomputed from some entry on, or that an older copy was restored: that "
-            "takes signed digests and anchors outside it, which this log does not have."
+            f"{verdict}{forgery} The database alone cannot exclude that the newest entries of a chain or a whole chain "
+            "were removed, that the service's own keys were used to compute a chain anew, or that an older copy was "
+            "restored: that takes signed digests and anchors outside it, which this log does not have."
         )
 
 
@@ -89,19 +105,32 @@ class _Findings:
             self.listed.append(Problem(writer, sequence, problem))
 
 
-def verify_chains(reader: LogReader) -> Report:
-    """Check every entry of every writer, and every body. Raises `RecordUnavailableError` when it cannot read."""
+def verify_chains(reader: LogReader, log_keys: Sequence[PublicKey]) -> Report:
+    """Check every entry of every writer, and every body. Raises `RecordUnavailableError` when it cannot read.
+
+    `log_keys` are the keys that the log has had. Without one anybody's certificate is believed, and the report says so.
+    """
     findings = _Findings()
-    writers = count = 0
+    trusted = {key.id: key for key in log_keys} or None
+    chains = count = 0
     for writer in _writers(reader):
-        writers += 1
-        count += _verify_chain(reader, writer, findings)
+        chains += 1
+        key = _writer_key(reader, writer, trusted)
+        if key is None:
+            findings.add(writer, 0, "uncertified")
+        count += _verify_chain(reader, writer, key, findings)
     for body_id in _bodies_without_entry(reader):
         findings.add(body_id, 0, "unexpected-body")
-    return Report(writers=writers, entries=count, problems=tuple(findings.listed), counts=dict(findings.counts))
+    return Report(
+        writers=chains,
+        entries=count,
+        problems=tuple(findings.listed),
+        counts=dict(findings.counts),
+        log_keys=tuple(sorted(trusted or ())),
+    )
 
 
-def _verify_chain(reader: LogReader, writer: str, findings: _Findings) -> int:
+def _verify_chain(reader: LogReader, writer: str, key: PublicKey | None, findings: _Findings) -> int:
     """Check one chain and return how many entries it has."""
     count, expected, previous = 0, 0, NO_PREVIOUS
     for row in _chain(reader, writer):
@@ -110,15 +139,20 @@ def _verify_chain(reader: LogReader, writer: str, findings: _Findings) -> int:
             continue
         if row.sequence != expected:
             findings.add(writer, expected, "gap")
-        for problem in _entry_problems(row, previous if row.sequence == expected else None):
+        hashed = entry_hash(row.bytes)
+        for problem in _entry_problems(row, hashed, previous if row.sequence == expected else None):
             findings.add(writer, row.sequence, problem)
-        count, expected, previous = count + 1, row.sequence + 1, entry_hash(row.bytes)
+        if key is not None and not has_signed_entry(key, hashed, row.signature):
+            findings.add(writer, row.sequence, "signature")
+        count, expected, previous = count + 1, row.sequence + 1, hashed
+    if count == 0:  # its certificate is stored together with its first entry
+        findings.add(writer, 0, "gap")
     return count
 
 
-def _entry_problems(row: Row[*tuple[Any, ...]], previous: str | None) -> Iterator[str]:
+def _entry_problems(row: Row[*tuple[Any, ...]], hashed: str, previous: str | None) -> Iterator[str]:
     """What is wrong with one row. `previous` is the hash of the entry before it, None when that is missing."""
-    if entry_hash(row.bytes) != row.hash:
+    if hashed != row.hash:
         yield "hash"
     document = _document(row.bytes)
     if document is None:
@@ -138,6 +172,16 @@ def _entry_problems(row: Row[*tuple[Any, ...]], previous: str | None) -> Iterato
         yield "body"
 
 
+def _writer_key(reader: LogReader, writer: str, trusted: Mapping[str, PublicKey] | None) -> PublicKey | None:
+    query = select(
+        cast(writers.c.certificate, LargeBinary).label("certificate"),
+        cast(writers.c.signature, LargeBinary).label("signature"),
+    ).where(writers.c.writer == writer)
+    with translated(_READING), reader.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else certified_key(Certificate(writer, row.certificate, row.signature), trusted)
+
+
 def _document(content: bytes) -> dict[str, Any] | None:
     try:
         document = orjson.loads(content)
@@ -147,15 +191,19 @@ def _document(content: bytes) -> dict[str, Any] | None:
 
 
 def _writers(reader: LogReader) -> Iterator[str]:
-    """Every writer's name, each found by one step in the primary key."""
-    query = select(func.min(entries.c.writer))
+    """Every writer's name, each found by one step in each primary key."""
+    after: str | None = None
     while True:
+        found: list[str] = []
         with translated(_READING), reader.connect() as connection:
-            writer = connection.execute(query).scalar_one()
-        if writer is None:
+            for column in (entries.c.writer, writers.c.writer):
+                query = select(func.min(column))
+                name = connection.execute(query if after is None else query.where(column > after)).scalar_one()
+                found += [] if name is None else [name]
+        if not found:
             return
-        yield writer
-        query = select(func.min(entries.c.writer)).where(entries.c.writer > writer)
+        after = min(found)
+        yield after
 
 
 def _chain(reader: LogReader, writer: str) -> Iterator[Row[*tuple[Any, ...]]]:
@@ -164,9 +212,10 @@ def _chain(reader: LogReader, writer: str) -> Iterator[Row[*tuple[Any, ...]]]:
     while True:
         query = (
             select(
-                *(column for column in entries.c if column is not entries.c.bytes),
+                *(column for column in entries.c if column.name not in {"bytes", "signature"}),
                 # SQLite keeps a type with each value, and an edit may have left text here.
                 cast(entries.c.bytes, LargeBinary).label("bytes"),
+                cast(entries.c.signature, LargeBinary).label("signature"),
                 cast(bodies.c.bytes, LargeBinary).label("body"),
                 bodies.c.sha256.label("body_sha256"),
             )
@@ -188,11 +237,19 @@ def _chain(reader: LogReader, writer: str) -> Iterator[Row[*tuple[Any, ...]]]:
 
 
 def _bodies_without_entry(reader: LogReader) -> Iterator[str]:
-    query = (
-        select(bodies.c.id)
-        .outerjoin_from(bodies, entries, entries.c.id == bodies.c.id)
-        .where(entries.c.id.is_(None))
-        .order_by(bodies.c.id)
-    )
-    with translated(_READING), reader.connect() as connection:
-        yield from connection.execute(query).scalars()
+    after: str | None = None
+    while True:
+        query = (
+            select(bodies.c.id, entries.c.id.label("entry"))
+            .outerjoin_from(bodies, entries, entries.c.id == bodies.c.id)
+            .order_by(bodies.c.id)
+            .limit(_PAGE)
+        )
+        if after is not None:
+            query = query.where(bodies.c.id > after)
+        with translated(_READING), reader.connect() as connection:
+            rows = connection.execute(query).all()
+        yield from (row.id for row in rows if row.entry is None)
+        if not rows:
+            return
+        after = rows[-1].id
