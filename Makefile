@@ -70,6 +70,10 @@ mutation: $(VENV)/.dev ## Break the policies line by line and see that a test no
 pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships
 	@opa=$$(tools/opa) && $(BIN)/ecs-admission bundle build policies --output service/ecs_admission/pack --opa "$$opa"
 
+.PHONY: docs
+docs: $(VENV)/.dev ## Write the pages of the rules from the pack and the examples (after make pack)
+	@$(BIN)/python -m tools.rule_docs --write
+
 .PHONY: detection
 detection: $(VENV)/.dev ## Measure recall and false alarms beside other scanners (DETECTION=--write for the docs)
 	@$(BIN)/python -m tests.detection.run $(DETECTION)

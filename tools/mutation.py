@@ -122,8 +122,11 @@ def _nodes(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_expression(source: Source, expression: Mapping[str, Any]) -> Iterator[Mutant]:
-    terms, words = expression["terms"], source.words(expression)
-    if isinstance(terms, dict) and (terms.get("type") == "boolean" or _is_declaration(terms)):
+    terms = expression["terms"]
+    if expression.get("generated") or (isinstance(terms, dict) and terms.get("type") == "boolean"):
+        return  # the parser's own: its place is not that of its text
+    words = source.words(expression)
+    if isinstance(terms, dict) and _is_declaration(terms):
         return
     start, end = span = source.span(expression)
     yield source.mutant("without", words, span, "true")

@@ -28,6 +28,26 @@ class InputError(AdmissionError):
         self.pointer = pointer
 
 
+class UnauthorizedError(AdmissionError):
+    """Nothing that was sent shows who asks. `code` says what is wrong, `status` is 401, or 429 for one who goes on."""
+
+    reason = "Unauthorized"
+
+    def __init__(self, code: str, message: str, *, status: int = 401) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class ForbiddenError(InputError):
+    """Who asks is known, and may not do this or not do it here."""
+
+    reason = "Forbidden"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message, status=403)
+
+
 class CannotDecideError(AdmissionError):
     """An answer arrived that proves nothing: undefined, for another decision, or from another revision."""
 

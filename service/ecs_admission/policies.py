@@ -6,20 +6,24 @@ which takes an `opa` program: at the latest here, better before, with `ecs-admis
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ecs_admission.engines.build import build_pack, find_opa
+from ecs_admission.engines.folders import walk
 from ecs_admission.engines.pack import OPA_ARTEFACT, WASM_ARTEFACT, Pack, load_pack
 from ecs_admission.engines.sources import CAPABILITIES, MADE, Sources, lay_over, read_sources
 from ecs_admission.errors import PolicyError
 from ecs_admission.governance import read_governance
+from ecs_admission.model import JSONObject
 from ecs_admission.project.detectors.native import NativeDetector, read_tokens
 from ecs_admission.project.fingerprints import ephemeral_key
 from ecs_admission.project.projection import Projector
@@ -48,15 +52,18 @@ def load_policies(places: Sequence[Path], *, now: float) -> Policies:
     built = [place for place in places if _is_built(place)]
     if built and (len(built) > 1 or built[0] != places[0]):
         raise PolicyError(f"{built[-1]}: of several places only the first can be a pack that was built")
-    ground = load_pack(built[0]) if built else shipped
+    base = built[0] if built else None
+    ground = shipped if base is None else load_pack(base)
     layers = [read_sources(place) for place in places[len(built) :]]
+    capabilities = _capabilities(base) if any(layer.capabilities for layer in layers) else None
+    sources = lay_over([_data_of(ground, capabilities), *layers])
     if any(layer.rego for layer in layers):
-        pack = _compiled([_sources_of(built[0] if built else None), *layers])
+        pack = _compiled([_sources_of(base), *layers])
     elif layers:
-        pack = _overlaid(ground, layers)
+        pack = _overlaid(ground, layers, sources.data)
     else:
         pack = ground
-    _check(pack, lay_over([_data_of(ground), *layers]), now)
+    _check(pack, sources, now)
     return Policies(pack, _weakened(shipped, pack, now))
 
 
@@ -69,22 +76,20 @@ def build_policies(places: Sequence[Path], output: Path, *, opa: str | None, now
     if _MAIN not in layers[0].rego:
         layers = [_sources_of(None), *layers]
     sources = lay_over(layers)
-    pack = build_pack(sources, output, opa=opa or find_opa())
-    _check(pack, sources, now)
+    check = partial(_check, sources=sources, now=now)
+    pack = build_pack(sources, output, opa=opa or find_opa(), check=check)
     return Policies(pack, _weakened(load_pack(), pack, now))
 
 
-def signature(places: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Changes when a file of `places` does. A place that cannot be read has no files."""
-    found: list[tuple[str, int, int]] = []
+def signature(places: Sequence[Path]) -> tuple[tuple[str | int, ...], ...]:
+    """Changes when a file of `places` does, even to one as old and as long. What cannot be read counts as absent."""
+    found: list[tuple[str | int, ...]] = []
     for place in places:
-        files = [place] if place.is_file() else sorted(place.rglob("*"))
-        for file in files:
-            try:
-                state = os.stat(file)
-            except OSError:
-                continue
-            found.append((str(file), state.st_mtime_ns, state.st_size))
+        with contextlib.suppress(PolicyError):
+            for file in walk(place) if place.is_dir() else [place]:
+                with contextlib.suppress(OSError):
+                    state = os.stat(file)
+                    found.append((str(file), state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size))
     return tuple(found)
 
 
@@ -94,20 +99,32 @@ def _is_built(place: Path) -> bool:
 
 def _sources_of(built: Path | None) -> Sources:
     """The sources that a pack was built from, as they are in its bundle."""
-    folder: Any = resources.files("ecs_admission") / "pack" if built is None else built
-    return replace(read_sources(folder / OPA_ARTEFACT), capabilities=(folder / CAPABILITIES).read_bytes())
+    return replace(read_sources(_folder(built) / OPA_ARTEFACT), capabilities=_capabilities(built))
 
 
-def _data_of(pack: Pack) -> Sources:
-    return Sources({}, {key: value for key, value in pack.data.items() if key not in MADE}, {})
+def _data_of(pack: Pack, capabilities: bytes | None = None) -> Sources:
+    """The data of a pack, as layers are laid over it."""
+    return Sources({}, {key: value for key, value in pack.data.items() if key not in MADE}, {}, capabilities)
 
 
-def _overlaid(ground: Pack, layers: Sequence[Sources]) -> Pack:
-    """The pack with data laid over its own. Its revision follows from both."""
+def _capabilities(built: Path | None) -> bytes:
+    try:
+        capabilities: bytes = (_folder(built) / CAPABILITIES).read_bytes()
+    except OSError as error:
+        raise PolicyError(f"{built}: {CAPABILITIES} cannot be read: {error.strerror}") from None
+    return capabilities
+
+
+def _folder(built: Path | None) -> Any:
+    return resources.files("ecs_admission") / "pack" if built is None else built
+
+
+def _overlaid(ground: Pack, layers: Sequence[Sources], data: JSONObject) -> Pack:
+    """The pack with `data`, what layers made of its own. Its revision follows from both."""
     hashed = hashlib.sha256("\n".join([ground.revision, *(layer.digest for layer in layers)]).encode())
     revision = f"sha256:{hashed.hexdigest()}"
     made = {"catalogue": ground.data["catalogue"], "revision": {"id": revision}}
-    return replace(ground, revision=revision, data=lay_over([_data_of(ground), *layers]).data | made)
+    return replace(ground, revision=revision, data=data | made)
 
 
 def _compiled(layers: Sequence[Sources]) -> Pack:

@@ -28,6 +28,9 @@ _EXCUSING = frozenset(
 _OWN = ("environments", "profiles", "accounts")
 """Parts of `config` that are compared by what they do to each rule, or say nothing of strictness."""
 
+_DISCLOSED = "disclosed"
+"""The part of `config` whose names show values."""
+
 DEFAULT_PROFILE = "baseline"
 
 
@@ -89,10 +92,11 @@ def _compared(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[str]:
         milder = _items(after or [], before) if path[:2] in _EXCUSING else _items(before, after or [])
         verb = "excuses" if path[:2] in _EXCUSING else "lacks"
         yield from (f"{where} {verb} {item}" for item in milder)
+    elif path[0] == _DISCLOSED and (before is None or after is None):
+        # What is no longer shown is no milder.
+        yield from [f"{where} is shown"] if before is None else []
     elif before is not None:
         yield f"{where} is another value" if after is not None else f"{where} is gone"
-    elif path[0] == "disclosed":
-        yield f"{where} is shown"
 
 
 def _items(these: list[Any], others: list[Any]) -> list[Any]:

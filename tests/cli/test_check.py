@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, reviewer: Any) -> None:
     from ecs_admission.adapt.submission import read_operation
     from ecs_admission.model import UserInfo
 
-    def advisory_judge(_: Path | None, operation: str, pairs: list[tuple[str, str]]) -> Callable[[bytes], JSONObject]:
+    def advisory_judge(
+        _: Sequence[Path], operation: str, pairs: list[tuple[str, str]]
+    ) -> Callable[[bytes], JSONObject]:
         def judge(content: bytes) -> JSONObject:
             answer = reviewer.review(
                 lambda: read_operation(operation, content, pairs),
@@ -118,14 +120,16 @@ def test_the_json_report_has_the_shape_that_stays(write: Callable[[str, bytes], 
         {"file": leaky, "resource": None}, {"file": clean, "resource": None}
     ]  # fmt: skip
     denied, allowed = (item["response"] for item in report["results"])
-    assert denied.keys() == {"uid", "allowed", "status", "auditAnnotations"}
+    assert denied.keys() == {"uid", "allowed", "status", "auditAnnotations", "patchType", "patch"}
+    assert allowed.keys() == {"uid", "allowed", "status", "auditAnnotations"}
     assert denied["auditAnnotations"].keys() == {"decision-id", "policy-revision"}
     assert (denied["allowed"], allowed["allowed"]) == (False, True)
     assert denied["status"].keys() == {"code", "status", "reason", "message", "details"}
     (cause,) = denied["status"]["details"]["causes"]
     assert cause.keys() == {
-        "reason", "message", "field", "severity", "container", "name", "remediation", "link"
+        "reason", "message", "field", "severity", "container", "name", "remediation", "link", "controls", "fix"
     }  # fmt: skip
+    assert cause["fix"].keys() == {"patch", "statements", "commands", "left"}
     assert (cause["reason"], cause["field"], cause["container"], cause["name"]) == (
         "plaintext/environment", "/containerDefinitions/0/environment/0/value", "app", "DB_PASSWORD"
     )  # fmt: skip
@@ -144,6 +148,7 @@ def test_the_table_says_how_to_mend_each_finding(write: Callable[[str, bytes], s
     assert "leaky.json: denied (1 finding)" in result.stdout
     assert "critical  plaintext/environment  /containerDefinitions/0/environment/0/value" in result.stdout
     assert "Fix: Store the value in AWS Secrets Manager" in result.stdout
+    assert "Run: aws ssm put-parameter --type SecureString --name /prod/web/DB_PASSWORD" in result.stdout
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
@@ -191,16 +196,56 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
     assert result.stderr
 
 
-def test_a_folder_without_a_pack_is_2(tmp_path: Path, write: Callable[[str, bytes], str]) -> None:
-    result = check("--policies", str(tmp_path), write("clean.json", CLEAN))
+def test_a_folder_without_policies_is_2(tmp_path: Path, write: Callable[[str, bytes], str]) -> None:
+    """A folder that was not mounted, or the wrong one, must not pass for one that changes nothing."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "README.md").write_text("# Policies\n")
+    result = check("--policies", str(empty), write("clean.json", CLEAN))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "cannot read the policy pack" in result.stderr
+    assert result.stderr == f"ecs-admission: {empty}: holds no rule and no data\n"
+
+
+def test_a_mistake_in_policies_is_2_and_told_with_file_and_line(
+    tmp_path: Path, write: Callable[[str, bytes], str]
+) -> None:
+    data = tmp_path / "layer" / "config" / "profiles" / "data.yaml"
+    data.parent.mkdir(parents=True)
+    data.write_text("# Actions.\nbaseline:\n  plaintext/environment: ignore\n")
+    result = check("--policies", str(tmp_path / "layer"), write("clean.json", CLEAN))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"ecs-admission: {data}:3: the action must be one of deny, warn, dryrun\n"
+
+
+def test_policies_that_let_leaks_through_are_2(tmp_path: Path, write: Callable[[str, bytes], str]) -> None:
+    data = tmp_path / "layer" / "config" / "profiles" / "data.yaml"
+    data.parent.mkdir(parents=True)
+    data.write_text("baseline:\n  plaintext/environment: dryrun\n")
+    result = check("--policies", str(tmp_path / "layer"), write("leaky.json", LEAKY))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("ecs-admission: the policies are not fit to judge: ")
+
+
+def test_layers_of_policies_judge(tmp_path: Path, write: Callable[[str, bytes], str]) -> None:
+    """Two of them, in order, by the setting that the service has, too."""
+    for name, action in (("a", "warn"), ("b", "deny")):
+        data = tmp_path / name / "config" / "environments" / "data.yaml"
+        data.parent.mkdir(parents=True)
+        data.write_text(f"dev:\n  actions:\n    plaintext/environment: {action}\n")
+    leaky, first, second = write("leaky.json", LEAKY), str(tmp_path / "a"), str(tmp_path / "b")
+    asked = ("--environment", "dev", leaky)
+    assert check("--policies", first, *asked).exit_code == 0
+    assert check("--policies", f"{first},{second}", *asked).exit_code == 1
+    assert check("--policies", f"{second},{first}", *asked).exit_code == 0
+    assert check("--policies", first, "--environment", "prod", leaky).exit_code == 1
+    named = CliRunner().invoke(main, ["check", *asked], env={"ECS_ADMISSION_POLICIES": first})
+    assert named.exit_code == 0
 
 
 def test_help_lists_the_commands_without_importing_them() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for name in ("check", "serve", "log", "bundle"):
+    for name in ("check", "fix", "serve", "log", "bundle"):
         assert f"  {name}" in result.output
     assert CliRunner().invoke(main, ["no-such-command"]).exit_code == 2
 

@@ -21,6 +21,7 @@ from ecs_admission.catalogue import SEVERITIES
 from ecs_admission.engines.build import build_pack
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.engines.pack import OPA_ARTEFACT, WASM_ARTEFACT, Pack, load_pack
+from ecs_admission.engines.sources import read_sources
 from ecs_admission.errors import PolicyError
 from ecs_admission.governance import read_governance
 from tests.engines.opa_server import opa_program
@@ -72,13 +73,13 @@ def policies(tmp_path: Path) -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pack of `policies/` as it is now."""
     folder = tmp_path_factory.mktemp("built")
-    build_pack(POLICIES, folder, opa=opa_program())
+    build_pack(read_sources(POLICIES), folder, opa=opa_program())
     return folder
 
 
 def build(policies: Path) -> Pack:
     output = policies.parent / "pack"
-    build_pack(policies, output, opa=opa_program())
+    build_pack(read_sources(policies), output, opa=opa_program())
     return load_pack(output)
 
 
@@ -132,22 +133,36 @@ class TestShipped:
         for name in (OPA_ARTEFACT, WASM_ARTEFACT):
             assert [path for path in members(SHIPPED / name) if "_test" in path or "example" in path] == []
 
-    def test_a_file_that_is_no_source_changes_nothing(self, policies: Path, pack: Pack) -> None:
+    def test_a_file_that_is_no_source_changes_nothing(self, policies: Path, built: Path) -> None:
         (policies / "admission" / "rules" / "bounds" / "exceeded" / "other_test.rego").write_text("package x_test\n")
         (policies / "NOTES.md").write_text("# Notes\n")
-        assert build(policies).revision == pack.revision
+        assert build(policies).revision == load_pack(built).revision
 
     def test_every_rule_is_in_the_catalogue(self, pack: Pack) -> None:
         rules = POLICIES / "admission" / "rules"
         assert pack.catalogue.keys() == {path.relative_to(rules).as_posix() for path in rules.glob("*/*")}
 
-    def test_every_change_of_source_or_data_is_another_revision(self, policies: Path, pack: Pack) -> None:
-        seen = {pack.revision}
-        for name in (RULE, Path("config/kinds/data.yaml"), Path("capabilities.json")):
+    def test_every_change_of_source_or_data_is_another_revision(self, policies: Path, built: Path) -> None:
+        seen = {load_pack(built).revision}
+        changes = {
+            RULE: "\n",
+            Path("config/kinds/data.yaml"): "new: [a]\n",
+            Path("config/profiles/data.yaml"): "mild: {}\n",
+            Path("capabilities.json"): "\n",
+        }
+        for name, addition in changes.items():
             path = policies / name
-            path.write_text(path.read_text() + "\n")
+            path.write_text(path.read_text() + addition)
             seen.add(build(policies).revision)
-        assert len(seen) == 4
+        assert len(seen) == 5
+
+    def test_how_data_is_written_is_no_part_of_a_revision(self, policies: Path, built: Path) -> None:
+        kinds = policies / "config" / "kinds" / "data.yaml"
+        words = policies / "config" / "words" / "data.yaml"
+        kinds.write_text("# Another comment.\n\n" + kinds.read_text())
+        words.with_suffix(".json").write_text(json.dumps(yaml.safe_load(words.read_text())))
+        words.unlink()
+        assert build(policies).revision == load_pack(built).revision
 
 
 @pytest.mark.opa
@@ -187,7 +202,7 @@ class TestRefusedSources:
         with pytest.raises(PolicyError, match="rule extra/some_rule: its package has no METADATA"):
             build(policies)
 
-    @pytest.mark.parametrize("lacking", ["title", "description", "message", "remediation", "severity", "action"])
+    @pytest.mark.parametrize("lacking", ["title", "description", "why", "message", "remediation", "severity", "action"])
     def test_a_rule_without_a_part_of_its_metadata(self, lacking: str, policies: Path) -> None:
         lines = METADATA.splitlines(keepends=True)
         metadata = "".join(line for line in lines if not line.lstrip("# ").startswith(f"{lacking}:"))
@@ -215,10 +230,20 @@ class TestRefusedSources:
         with pytest.raises(PolicyError, match=told):
             build(policies)
 
-    @pytest.mark.parametrize("content", ["harmless: [empty", "harmless: {a: b: c}"], ids=["open", "nested"])
-    def test_a_broken_data_file(self, content: str, policies: Path) -> None:
-        (policies / "config" / "kinds" / "data.yaml").write_text(content)
-        with pytest.raises(PolicyError):
+    def test_a_rule_with_a_key_that_nobody_reads(self, policies: Path) -> None:
+        add_rule(policies, "true", metadata=METADATA + "#   remedation: Some remedy.\n")
+        with pytest.raises(PolicyError, match="rule extra/some_rule: METADATA has other keys than action, controls, "):
+            build(policies)
+
+    @pytest.mark.parametrize(
+        ("content", "place"),
+        [("harmless: [empty", r"\(line 2, column 1\)"), ("harmless:\n  {a: b: c}", r"\(line 2, column 8\)")],
+        ids=["open", "nested"],
+    )
+    def test_a_broken_data_file(self, content: str, place: str, policies: Path) -> None:
+        path = policies / "config" / "kinds" / "data.yaml"
+        path.write_text(content)
+        with pytest.raises(PolicyError, match=f"^{path}: .*{place}"):
             build(policies)
 
     @pytest.mark.parametrize(
@@ -249,7 +274,7 @@ class TestRefusedSources:
     def test_data_in_the_place_of_what_is_generated(self, name: str, content: str, policies: Path) -> None:
         (policies / name).mkdir()
         (policies / name / "data.yaml").write_text(content)
-        with pytest.raises(PolicyError):
+        with pytest.raises(PolicyError, match=f"{name}/data.yaml: the build makes catalogue and revision"):
             build(policies)
 
     def test_no_rules(self, policies: Path) -> None:
@@ -258,13 +283,21 @@ class TestRefusedSources:
         with pytest.raises(PolicyError, match="a pack without rules would allow everything"):
             build(policies)
 
-    def test_no_folder_of_policies(self, tmp_path: Path) -> None:
-        with pytest.raises(PolicyError, match="no admission/rules"):
-            build_pack(tmp_path, tmp_path / "out", opa=opa_program())
+    def test_no_capabilities(self, policies: Path) -> None:
+        (policies / "capabilities.json").unlink()
+        with pytest.raises(PolicyError, match=r"there is no capabilities\.json to say what policies may call"):
+            build(policies)
+
+    def test_a_pack_that_was_there_stays_when_sources_are_refused(self, policies: Path) -> None:
+        pack = build(policies)
+        add_rule(policies, "opa.runtime().x")
+        with pytest.raises(PolicyError):
+            build(policies)
+        assert load_pack(policies.parent / "pack") == pack
 
     def test_no_program(self, tmp_path: Path) -> None:
         with pytest.raises(PolicyError, match="did not run"):
-            build_pack(POLICIES, tmp_path, opa=str(tmp_path / "no-opa"))
+            build_pack(read_sources(POLICIES), tmp_path, opa=str(tmp_path / "no-opa"))
 
 
 class TestRefusedPacks:
@@ -384,7 +417,7 @@ class TestRefusedPacks:
     def test_governance_that_is_no_mapping(self, part: str, pack: Pack) -> None:
         data = {**pack.data, "config": {**pack.config, part: ["x"]}}
         with pytest.raises(PolicyError, match=f"config/{part}"):
-            read_governance(data, pack.catalogue)
+            read_governance(data, pack.catalogue, now=0)
 
 
 def test_every_data_file_is_yaml_with_a_comment_that_says_what_it_is_for() -> None:

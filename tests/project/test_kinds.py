@@ -138,11 +138,17 @@ def test_long_generated_text_is_known_as_that(model: KindModel, pack: Pack, seed
     assert model.classify("zQ7xK" + letters(40, seed=seed)) in pack.config["kinds"]["generated"]
 
 
-@pytest.mark.parametrize(("placeholders", "settings"), [(["fine", "a(b"], ["x"]), (["x"], ["fine", "a(b"])])
-def test_what_is_no_pattern_is_refused_without_being_shown(placeholders: list[str], settings: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("placeholders", "settings", "at"),
+    [(["fine", "a(b"], ["x"], ("placeholders", 1)), (["x"], ["fine", "a(b", "c(d"], ("settings", 1))],
+)
+def test_what_is_no_pattern_is_refused_by_its_place_and_without_being_shown(
+    placeholders: list[str], settings: list[str], at: tuple[str, int]
+) -> None:
     with pytest.raises(PolicyError) as caught:
         KindModel(placeholders, settings)
-    assert str(caught.value) == "a pattern is not valid RE2"
+    assert str(caught.value) == f"config/words/{at[0]}/{at[1]}: a pattern is not valid RE2"
+    assert caught.value.at == ("config", "words", *at)
 
 
 def test_a_backreference_is_no_pattern_since_it_could_hang() -> None:

@@ -212,9 +212,9 @@ def phrases(pack: Pack) -> frozenset[str]:
 
 def denied(reviewer: Reviewer, name: str, value: str) -> bool:
     """Whether a variable of this name with this value is a plaintext secret, by the policies that ship."""
-    return ("plaintext/environment", "/containerDefinitions/0/environment/0/value") in denials(
-        reviewer, environment([(name, value)])
-    )
+    found = denials(reviewer, environment([(name, value)]))
+    place = "/containerDefinitions/0/environment/0/value"
+    return bool(found & {("plaintext/environment", place), ("plaintext/aws-credentials", place)})
 
 
 def test_the_table_is_a_table() -> None:
@@ -323,19 +323,37 @@ def test_nothing_in_front_of_a_password_excuses_it_but_a_switch(model: NameModel
     assert verdict.confidence == "high" or split_words(name)[0] in model._beginnings
 
 
+NO_WORD = "expected a word or a phrase in lower case; quote what YAML reads as something else"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"extra": []}, "config/words: expected exactly the lists"),
-        ({"secret": []}, "config/words: secret must be a list of lower-case words or phrases"),
-        ({"trailing": "prod"}, "config/words: trailing must be a list"),
-        ({"glued": ["Password"]}, "config/words: glued must be a list of lower-case"),
-        ({"harmless_endings": [1]}, "config/words: harmless_endings must be a list"),
+        ({"extra": []}, "config/words/extra: expected exactly the lists secret, weak, faint, glued, always, trailing, "
+         "harmless_endings, harmless_beginnings, placeholders, settings"),
+        ({"secret": []}, "config/words/secret: expected a list of words or phrases"),
+        ({"secret": None}, "config/words/secret: expected a list of words or phrases"),
+        ({"trailing": "prod"}, "config/words/trailing: expected a list of words or phrases"),
+        ({"glued": {"password": 1}}, "config/words/glued: expected a list of words or phrases"),
+        ({"glued": ["password", "Password"]}, f"config/words/glued/1: {NO_WORD}"),
+        ({"harmless_endings": [1]}, f"config/words/harmless_endings/0: {NO_WORD}"),
+        ({"harmless_beginnings": ["is", True]}, f"config/words/harmless_beginnings/1: {NO_WORD}"),
+        ({"weak": ["key", " "]}, "config/words/weak/1: a phrase has one to 5 words"),
+        ({"secret": ["a b c d e", "a b c d e f"]}, "config/words/secret/1: a phrase has one to 5 words"),
     ],
-)
+)  # fmt: skip
 def test_words_that_are_not_words_are_refused(pack: Pack, change: dict[str, Any], message: str) -> None:
-    with pytest.raises(PolicyError, match=message):
+    with pytest.raises(PolicyError) as caught:
         NameModel({**pack.config["words"], **change})
+    assert str(caught.value) == message
+    assert "/".join(str(key) for key in caught.value.at or ()) == message.partition(": ")[0]
+
+
+@pytest.mark.parametrize("name", ["secret", "placeholders", "settings"])
+def test_a_list_of_words_that_is_missing_is_refused(pack: Pack, name: str) -> None:
+    words = {key: value for key, value in pack.config["words"].items() if key != name}
+    with pytest.raises(PolicyError, match="config/words: expected exactly the lists"):
+        NameModel(words)
 
 
 def test_a_missing_list_of_words_is_refused(pack: Pack) -> None:

@@ -119,6 +119,22 @@ def test_prose_weighs_less_than_an_assignment(revision: Revision, text: str) -> 
     assert all("high" not in confidences(literal) for literal in named(revision, text))
 
 
+@pytest.mark.parametrize("service", ["secretsmanager", "ssm-secure", "ssm"])
+@pytest.mark.parametrize("text", ["--db-password=@", "DB_PASSWORD=@ run", "user=app;pwd=@;x=1"])
+def test_a_dynamic_reference_is_a_value_as_a_whole(
+    revision: Revision, reviewer: Reviewer, text: str, service: str
+) -> None:
+    whole = text.replace("@", f"{{{{resolve:{service}:orders:SecretString:password}}}}")
+    assert {literal["kind"] for literal in named(revision, whole)} == {"template"}
+    found = denials(reviewer, task(container(command=[whole])))
+    assert found == {("plaintext/resolved-at-deploy", "/containerDefinitions/0/command/0")}
+
+
+def test_a_dynamic_reference_of_no_service_is_text_like_any_other(reviewer: Reviewer) -> None:
+    found = denials(reviewer, task(container(command=[f"--db-password={{{{resolve:x:y}}}}{VALUE}"])))
+    assert found == {("plaintext/field", "/containerDefinitions/0/command/0")}
+
+
 def test_each_part_has_the_place_of_its_own_string(revision: Revision, key: FingerprintKey) -> None:
     found = named(revision, "a=1", f"token={VALUE} secret={VALUE}2", "", f"pwd={VALUE}", "b=2")
     assert [(literal["pointer"][-1], literal["fingerprint"]) for literal in found] == [

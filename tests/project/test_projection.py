@@ -406,5 +406,5 @@ def test_a_detector_is_believed(pack: Pack, revision: Revision, key: Fingerprint
 
 
 def test_config_without_words_is_refused(key: FingerprintKey) -> None:
-    with pytest.raises(PolicyError, match="config/words is missing"):
+    with pytest.raises(PolicyError, match="config/words: expected a mapping"):
         Projector({}, (), key)

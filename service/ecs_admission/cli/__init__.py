@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": "Run the service under gunicorn.",
     "log": "Read and verify the decision log.",
     "bundle": "Build the artefacts of a policy revision.",
+    "policies": "Start a rule, see what a revision says, keep its exceptions few.",
 }
 
 

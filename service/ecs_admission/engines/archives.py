@@ -26,13 +26,26 @@ def read_archive(place: Any) -> dict[str, bytes]:
     try:
         # All of it is unpacked first: reading the archive alone would stop before the checksum at its end.
         with tarfile.open(fileobj=io.BytesIO(_unpack(content)), mode="r:") as archive:
-            return {
-                member.name.removeprefix("./").removeprefix("/"): archive.extractfile(member).read()  # type: ignore[union-attr]
-                for member in archive
-                if member.isfile()
-            }
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+            return _read(archive)
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise PolicyError("the policy pack is damaged") from error
+
+
+def _read(archive: tarfile.TarFile) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for member in archive:
+        name = member.name.removeprefix("./").removeprefix("/")
+        if member.isdir():
+            continue
+        # A link is never followed, and a sparse file would grow to any size that it claims.
+        if not member.isfile() or member.issparse():
+            raise PolicyError("the policy pack holds something other than files and folders")
+        if not name.isprintable() or not {"", ".", ".."}.isdisjoint(name.split("/")):
+            raise PolicyError("the policy pack has a file with a name that leads out of it or cannot be shown")
+        if name in files:
+            raise PolicyError(f"the policy pack has {name} twice")
+        files[name] = archive.extractfile(member).read()  # type: ignore[union-attr]
+    return files
 
 
 def _unpack(content: bytes) -> bytes:

@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from ecs_admission.errors import PolicyError
 _BUILD_TIMEOUT_SECONDS = 120
 
 
-def build_pack(sources: Sources, output: Path, *, opa: str) -> Pack:
-    """Build the pack of `sources` into the folder `output`.
+def build_pack(
+    sources: Sources, output: Path, *, opa: str, check: Callable[[Pack], object] = lambda _: None
+) -> Pack:  # fmt: skip
+    """Build the pack of `sources` into the folder `output`, unless `check` raises: then what is there stays.
 
     Raises `PolicyError` with OPA's own words where the sources do not check, use a built-in that is not in their
     capabilities, or lack METADATA.
@@ -52,6 +55,7 @@ def build_pack(sources: Sources, output: Path, *, opa: str) -> Pack:
         _run(opa, "build", *wasm, "--output", str(built / WASM_ARTEFACT), folder=stage)
         # What would make the pack refuse to load is told to its author now.
         pack = load_pack(built)
+        check(pack)
         output.mkdir(parents=True, exist_ok=True)
         for name in (OPA_ARTEFACT, WASM_ARTEFACT, CAPABILITIES):
             shutil.copyfile(built / name, output / name)

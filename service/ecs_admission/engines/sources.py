@@ -7,7 +7,7 @@ about `data.config.words`. Where each part came from is kept, so that a mistake 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -15,19 +15,26 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from ecs_admission.adapt.documents import read_document
 from ecs_admission.adapt.yaml12 import read_yaml
 from ecs_admission.engines.archives import read_archive
+from ecs_admission.engines.folders import read_file, walk
+from ecs_admission.engines.packages import check_packages
 from ecs_admission.errors import InputError, PolicyError
 from ecs_admission.model import JSONObject
 
 MADE = ("catalogue", "revision")
 """Data that the build makes and no source may hold."""
 
+REGO_ONLY = "admission"
+"""Where rules are, and data would stand in their place."""
+
 REMOVALS = "removals"
 """Data that says what to take out of what lies below: lists of the same place, and the items that go."""
 
 RULES = ("admission", "rules")
 CAPABILITIES = "capabilities.json"
+_DATA_FILES = ("data.yaml", "data.yml", "data.json")
 
 DataPath: TypeAlias = tuple[str | int, ...]
 
@@ -78,29 +85,36 @@ class Sources:
 
 
 def read_sources(place: Path) -> Sources:
-    """The sources in a folder, or in a bundle that OPA built. Raises `PolicyError` with file and line."""
-    if place.is_dir():
-        return _assemble(_folder_files(place), str(place))
-    return _assemble(sorted(read_archive(place).items()), str(place))
+    """The sources in a folder, or in a bundle that OPA built. Raises `PolicyError` with file and line.
+
+    A place without a rule and without data is a mistake, such as a folder that was not mounted.
+    """
+    files = sorted(_folder_files(place) if place.is_dir() else read_archive(place).items())
+    sources = _assemble(files, str(place))
+    if not sources.rego and not sources.origins:
+        raise PolicyError(f"{place}: holds no rule and no data")
+    return sources
 
 
 def lay_over(layers: Sequence[Sources]) -> Sources:
     """Sources over each other, the first at the bottom: later ones add rules, words and exceptions, change what has one
-    value, and take out what they list under `removals`. Raises `PolicyError` where two have the same Rego file.
+    value, and take out what they list under `removals`. Raises `PolicyError` where two have Rego of the same package.
     """
     return reduce(_lay, layers)
 
 
 def _folder_files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            try:
-                yield path.relative_to(folder).as_posix(), path.read_bytes()
-            except OSError as error:
-                raise PolicyError(f"{path}: cannot be read: {error.strerror}") from None
+    for path in walk(folder):
+        name = path.relative_to(folder).as_posix()
+        if _is_rego(path.name) or path.name in _DATA_FILES or name == CAPABILITIES:
+            yield name, read_file(path)
 
 
-def _assemble(files: Iterator[tuple[str, bytes]] | Sequence[tuple[str, bytes]], where: str) -> Sources:
+def _is_rego(file: str) -> bool:
+    return file.endswith(".rego") and not file.endswith("_test.rego")
+
+
+def _assemble(files: Iterable[tuple[str, bytes]], where: str) -> Sources:
     """Sort files into Rego and data: tests, examples and notes are no part of a revision."""
     rego: dict[str, bytes] = {}
     data: JSONObject = {}
@@ -108,9 +122,11 @@ def _assemble(files: Iterator[tuple[str, bytes]] | Sequence[tuple[str, bytes]], 
     capabilities = None
     for name, content in files:
         folder, _, file = name.rpartition("/")
-        if file.endswith(".rego") and not file.endswith("_test.rego"):
+        if not name.isprintable():
+            raise PolicyError(f"{where}: a file's name has characters that cannot be shown")
+        if _is_rego(file):
             rego[name] = content
-        elif file in ("data.yaml", "data.yml", "data.json"):
+        elif file in _DATA_FILES:
             path: DataPath = tuple(folder.split("/")) if folder else ()
             if path and path[0] in MADE:
                 raise PolicyError(f"{where}/{name}: the build makes {' and '.join(MADE)}; your data needs another name")
@@ -127,11 +143,9 @@ def _assemble(files: Iterator[tuple[str, bytes]] | Sequence[tuple[str, bytes]], 
 def _parse(content: bytes, file: str) -> tuple[Any, str]:
     try:
         text = content.decode()
-        return (orjson.loads(text) if file.endswith(".json") else read_yaml(text)), text
+        return (read_document(content) if file.endswith(".json") else read_yaml(text)), text
     except UnicodeDecodeError:
         problem = PolicyError(f"{file}: is not UTF-8")
-    except orjson.JSONDecodeError as error:
-        problem = PolicyError(f"{file}:{error.lineno}: is not JSON")
     except InputError as error:
         # A file of comments alone is no mistake: it is where data can be put.
         if error.code == "empty":
@@ -141,15 +155,24 @@ def _parse(content: bytes, file: str) -> tuple[Any, str]:
 
 
 def _put(data: JSONObject, path: DataPath, value: Any, file: str) -> None:
-    """Put a file's value in its place of the base document."""
-    for key in path[:-1]:
-        data = data.setdefault(str(key), {})
-    if not path:
-        if not isinstance(value, dict):
-            raise PolicyError(f"{file}: expected a mapping")
-        data.update(value)
-    elif value is not None:
-        data[str(path[-1])] = value
+    """Put a file's value in its place of the base document. Raises where another file says something else of it."""
+    for key in reversed(path):
+        value = {str(key): {} if value is None else value}
+    if not isinstance(value, dict):
+        raise PolicyError(f"{file}: expected a mapping")
+    if REGO_ONLY in value:
+        raise PolicyError(f"{file}: {REGO_ONLY} is where rules are; your data needs another name")
+    _join(data, value, file)
+
+
+def _join(data: JSONObject, value: JSONObject, file: str) -> None:
+    for key, inner in value.items():
+        if key not in data:
+            data[key] = inner
+        elif isinstance(data[key], dict) and isinstance(inner, dict):
+            _join(data[key], inner, file)
+        else:
+            raise PolicyError(f"{file}: another file says what {key} is")
 
 
 def _origins(value: Any, path: DataPath, inside: DataPath, file: str, text: str) -> Iterator[tuple[DataPath, Origin]]:
@@ -168,6 +191,7 @@ def _lay(below: Sources, above: Sources) -> Sources:
         raise PolicyError(f"{twice[0]} is there already: give a rule of your own an id of its own")
     if above.capabilities is not None and above.capabilities != below.capabilities:
         raise PolicyError(f"{CAPABILITIES}: what policies may call is not for a layer to say")
+    check_packages(below.rego, above.rego, data={*MADE, *below.data, *above.data})
     data, origins = dict(above.data), dict(above.origins)
     removed = data.pop(REMOVALS, {})
     kept = _without(below.data, removed, (), above)

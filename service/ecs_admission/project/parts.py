@@ -37,7 +37,8 @@ _MAX_UNPACKED_BYTES = 65536
 # automata thirty times slower here (docs/adr/0004-linear-time.md). Where the name begins is looked up backwards from a
 # match, since a pattern that also matched the beginning would be many times slower.
 _VALUE = (
-    r"(?:''|\"\")?(\$\{[^}\n]*\}|\$\([^)\n]*\)|`[^`\n]*`|\\*\"[^\"\n]*|\\*'[^'\n]*"
+    r"(?:''|\"\")?(\{\{resolve:(?:secretsmanager|ssm-secure|ssm):[^}\n]*\}\}"
+    r"|\$\{[^}\n]*\}|\$\([^)\n]*\)|`[^`\n]*`|\\*\"[^\"\n]*|\\*'[^'\n]*"
     r"|[&<>|)]?[^\s\"'&;,|<>)\]}=][^\s\"'&;,|)\]}]*)"
 )
 _ASSIGNMENT = r"(?i)(?:%s)[a-z0-9_.-]*(\\*[\"']?\]?)[ \t]*(:=|=>|==?|:)[ \t]*"

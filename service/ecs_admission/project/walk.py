@@ -256,9 +256,19 @@ class Walk:
             if self.disclosure.allows(value, node.identifier, hashes=node.with_hashes):
                 return value
             self._leaf(value, node.field, pointer, container, None)
+            if node.field == "image":
+                self._image_user(value, pointer, container)
             return self.aliases.alias(value)
         self._leaf(value, node.field, pointer, container, name)
         return REDACTED
+
+    def _image_user(self, value: str, pointer: str, container: str | None) -> None:
+        """A registry's user and password before its host, which no registry takes: `user:password@host/image`."""
+        user, at, _ = value.partition("/")[0].rpartition("@")
+        name, colon, password = user.partition(":")
+        if at and colon and password:
+            start = len(name) + 1
+            self.leaves.append(Leaf(pointer, container, "image", password, "password", offset=start, hint="assignment"))
 
     def _reference(
         self,

@@ -30,7 +30,11 @@ _FIELD_WORDS: Mapping[str, str] = {
     "hookDetails": "detail of a lifecycle hook",
     "testTrafficHeader": "test traffic header",
     "sessionCommand": "command of the session",
+    "secrets": "secret",
     "secretOptions": "secret option",
+    "environmentFiles": "environment file",
+    "repositoryCredentials": "registry credentials",
+    "application": "environment variable",
     "unknown": "unknown field",
 }
 

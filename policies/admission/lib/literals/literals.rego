@@ -6,10 +6,31 @@
 package admission.lib.literals
 
 # METADATA
-# description: True where some signal of the literal is not explained by what its value is.
+# description: |
+#   True where some signal of the literal is not explained by what its value is, and no rule of its own says more of it:
+#   a static AWS key and what is resolved at deploy have one each.
 leaks(literal) if {
 	some signal in literal.signals
 	not _explained(literal, signal)
+	not aws_key(literal)
+	not resolved_at_deploy(literal)
+}
+
+# METADATA
+# description: True where the literal is or holds a static AWS key, which a task role replaces.
+aws_key(literal) if {
+	some signal in literal.signals
+	_is_aws(literal, signal)
+	not _explained(literal, signal)
+}
+
+# METADATA
+# description: True where CloudFormation replaces a part of the literal by the secret itself, and it is no AWS key.
+resolved_at_deploy(literal) if {
+	some signal in literal.signals
+	signal.detector == "native"
+	signal.rule == "resolved-at-deploy"
+	not aws_key(literal)
 }
 
 # METADATA
@@ -29,9 +50,17 @@ unscanned(literal) if {
 	signal.detector == "unscanned"
 }
 
+_is_aws(_, signal) if signal.rule in data.config.kinds.aws_keys
+
+_is_aws(literal, signal) if {
+	signal.rule in data.config.kinds.aws_key_words
+	"aws" in literal.words
+}
+
 # A name that ends in a secret's word says nothing about a value that cannot be one.
 _explained(literal, signal) if {
 	signal.detector == "name"
+	signal.confidence == "high"
 	literal.kind in data.config.kinds.harmless
 }
 

@@ -22,3 +22,17 @@ injected contains reference if {
 	some reference in input.references
 	reference.field in fields
 }
+
+# METADATA
+# description: The references that parse.
+sound contains reference if {
+	some reference in input.references
+	reference.problem == null
+}
+
+# METADATA
+# description: The pointers of the references that parse and name something in a service.
+of(service) := {reference.pointer |
+	some reference in sound
+	reference.service == service
+}

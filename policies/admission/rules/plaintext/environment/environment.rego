@@ -23,7 +23,15 @@
 #     container {container}, and add {name} to its secrets with the ARN as valueFrom. Rotate the value, since it has been
 #     in a pipeline in clear.
 #   variants:
+#     name:
+#       fix: remove-item
+#       message: the name of an environment variable of container {container} holds a plaintext secret
+#       remediation: >-
+#         A variable may have been written as NAME=VALUE in the place of its name. Delete the entry from the environment of
+#         container {container}, store the value in AWS Secrets Manager or as an SSM SecureString parameter, and add the name
+#         alone to secrets with the ARN as valueFrom. Rotate the value, since it has been in a pipeline in clear.
 #     override:
+#       fix: remove-item
 #       remediation: >-
 #         An override takes no secrets, so this request cannot pass the value safely. Store it in AWS Secrets Manager or as an
 #         SSM SecureString parameter, register a new revision of the task definition that has {name} under secrets of container
@@ -37,12 +45,14 @@ import data.admission.lib.operations
 # METADATA
 # scope: document
 # description: The environment variables whose literal is a secret.
-findings contains object.union({"at": literal.pointer}, _variant) if {
+findings contains object.union({"at": literal.pointer}, _variant(literal.pointer)) if {
 	some literal in input.literals
 	literal.field == "environment"
 	literals.leaks(literal)
 }
 
-default _variant := {}
+_variant(pointer) := {"variant": "name"} if endswith(pointer, "/name")
 
-_variant := {"variant": "override"} if operations.overrides
+else := {"variant": "override"} if operations.overrides
+
+else := {}

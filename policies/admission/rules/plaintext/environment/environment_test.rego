@@ -39,3 +39,17 @@ test_other_operations_have_the_words_of_the_rule[operation] if {
 	found := [literal("environment", "opaque", "name")]
 	environment.findings == {{"at": "/p"}} with input as {"request": request, "literals": found}
 }
+
+test_a_secret_in_a_name_has_words_of_its_own[operation] if {
+	some operation in ["RegisterTaskDefinition", "RunTask"]
+	found := object.union(literal("environment", "text", "native"), {"pointer": "/environment/0/name"})
+	expected := {{"at": "/environment/0/name", "variant": "name"}}
+	environment.findings == expected with input as {"request": {"operation": operation}, "literals": [found]}
+}
+
+test_a_literal_of_another_rule_is_none[rule] if {
+	some rule in ["aws-access-key-id", "resolved-at-deploy"]
+	signal := {"detector": "native", "rule": rule, "confidence": "high"}
+	found := object.union(literal("environment", "opaque", "name"), {"signals": [signal]})
+	environment.findings == set() with input.literals as [found]
+}

@@ -13,12 +13,13 @@
 #   severity: medium
 #   action: deny
 #   fix: move-reference-to-secrets
-#   message: "{place} holds an ARN where its name promises the secret itself"
+#   message: environment variable {name} of container {container} holds an ARN where its name promises the secret itself
 #   remediation: >-
 #     Move {name} from environment to secrets of container {container} and give the same ARN as valueFrom; or, where the
 #     application reads the secret by its ARN, let the name say so ({name}_ARN).
 #   variants:
 #     override:
+#       fix: remove-item
 #       remediation: >-
 #         An override takes no secrets. Register a new revision of the task definition that has {name} under secrets of
 #         container {container} with the same ARN as valueFrom, and start that revision without the override; or, where the

@@ -16,6 +16,7 @@
 #   remediation: Delete {name} from the environment of container {container}, or rename one of the two.
 #   variants:
 #     environment:
+#       fix: remove-from-environment
 #       message: secret {name} of container {container} has the name of an environment variable of the same container
 #     secret:
 #       message: container {container} has more than one secret named {name}
@@ -34,8 +35,8 @@ findings contains {"at": _pointer(place, s), "variant": "environment"} if {
 }
 
 findings contains {"at": _pointer(place, s), "variant": "secret"} if {
-	some place, name
-	positions := _positions[place][name]
+	some place, names in _positions
+	some positions in names
 	first := min(positions)
 	some s in positions
 	s > first

@@ -16,6 +16,7 @@
 #   remediation: Move the entry of {name} from environment to secrets of container {container}.
 #   variants:
 #     override:
+#       fix: remove-item
 #       message: the override of {name} in container {container} has a valueFrom, which no override takes
 #       remediation: >-
 #         Register a new revision of the task definition that has the entry under secrets of container {container}, delete it

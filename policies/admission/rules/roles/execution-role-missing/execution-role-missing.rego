@@ -1,8 +1,9 @@
 # METADATA
 # title: References need a task execution role
 # description: |
-#   ECS reads the secrets that a task definition references, its registry credentials and its environment files with the
-#   task execution role before a container starts. Without one the registration is refused or the task never starts.
+#   ECS reads what a task definition references with the task execution role before a container starts: secrets, secret
+#   log options and registry credentials, environment files and FireLens configuration on S3, credential specs and the
+#   credentials of FSx volumes. Without one the registration is refused or the task never starts.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
 #     description: Amazon ECS task execution IAM role
@@ -12,10 +13,10 @@
 #   severity: high
 #   action: deny
 #   fix: add-execution-role
-#   message: the request references secrets but names no executionRoleArn
+#   message: the request references what ECS has to read for the task but names no executionRoleArn
 #   remediation: >-
-#     Set executionRoleArn to a role that trusts ecs-tasks.amazonaws.com and may call secretsmanager:GetSecretValue or
-#     ssm:GetParameters on what is referenced (and kms:Decrypt where a customer managed key encrypts it).
+#     Set executionRoleArn to a role that trusts ecs-tasks.amazonaws.com and may call secretsmanager:GetSecretValue,
+#     ssm:GetParameters or s3:GetObject on what is referenced (and kms:Decrypt where a customer managed key encrypts it).
 package admission.rules.roles["execution-role-missing"]
 
 import data.admission.lib.operations

@@ -2,14 +2,14 @@ package admission.rules.roles["execution-role-missing_test"]
 
 import data.admission.rules.roles["execution-role-missing"] as rule
 
-request(operation, shown, field) := {
+request(operation, body, field) := {
 	"request": {"operation": operation},
-	"object": shown,
+	"object": body,
 	"references": [{"pointer": "/p", "field": field, "problem": null}],
 }
 
 test_a_reference_without_a_role_is_a_finding[field] if {
-	some field in ["secrets", "secretOptions", "repositoryCredentials", "environmentFiles"]
+	some field in ["secrets", "secretOptions", "repositoryCredentials", "environmentFiles", "firelensOption", "fsxCredentials"]
 	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", {}, field)
 }
 
@@ -19,17 +19,18 @@ test_every_operation_that_defines_a_task_needs_one[operation] if {
 }
 
 test_a_task_role_is_no_execution_role if {
-	shown := {"taskRoleArn": "web"}
-	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", shown, "secrets")
+	body := {"taskRoleArn": "web"}
+	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", body, "secrets")
 }
 
 test_a_role_is_enough if {
-	shown := {"executionRoleArn": "web"}
-	rule.findings == set() with input as request("RegisterTaskDefinition", shown, "secrets")
+	body := {"executionRoleArn": "web"}
+	rule.findings == set() with input as request("RegisterTaskDefinition", body, "secrets")
 }
 
-test_a_reference_that_ecs_does_not_resolve_needs_none if {
-	rule.findings == set() with input as request("RegisterTaskDefinition", {}, "environment")
+test_a_reference_that_ecs_does_not_resolve_needs_none[field] if {
+	some field in ["environment", "application"]
+	rule.findings == set() with input as request("RegisterTaskDefinition", {}, field)
 }
 
 test_other_operations_are_none[operation] if {

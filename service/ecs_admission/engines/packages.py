@@ -1,0 +1,48 @@
+"""Which packages a layer of policies may add Rego to: those of rules of its own, and what no rule that ships knows of.
+
+Rego adds up. A second file of a package that is there already gives its functions and sets more bodies, and so could
+excuse a secret without a word of data that a comparison would find.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from ecs_admission.errors import PolicyError
+
+_ROOT, _RULES = "admission", ("admission", "rules")
+_RULE_DEPTH = 4
+_OWN_RULE = "admission.rules.CATEGORY.RULE"
+_PACKAGE = re.compile(
+    r"(?:[ \t\r]*(?:#[^\n]*)?\n)*"
+    r"[ \t]*package[ \t]+(?P<path>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*|\[\"[A-Za-z0-9_-]*\"\])*)"
+    r"[ \t\r]*(?:#[^\n]*)?(?:\n|\Z)"
+)
+"""The package comes first in a module, after nothing but comments: https://www.openpolicyagent.org/docs/policy-reference"""
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check_packages(below: Mapping[str, bytes], above: Mapping[str, bytes], *, data: Collection[str]) -> None:
+    """Raise `PolicyError` where a module of `above` adds to a package of `below`, or stands in the place of `data`."""
+    taken = set(_rules(path for content in below.values() if (path := package(content)) is not None))
+    for name, content in sorted(above.items()):
+        path = package(content)
+        if path is None:
+            raise PolicyError(f"{name}: its package cannot be read: it begins with a line such as package org.tags")
+        if path[0] == _ROOT and (path[:2] != _RULES or len(path) < _RULE_DEPTH):
+            raise PolicyError(f"{name}: package {'.'.join(path)} is not for a layer: rules are {_OWN_RULE}")
+        if path[:_RULE_DEPTH] in taken:
+            raise PolicyError(f"{name}: rule {'/'.join(path[2:4])} is there already: give yours an id of its own")
+        if path[0] in data:
+            raise PolicyError(f"{name}: package {'.'.join(path)} stands in the place of data")
+
+
+def package(content: bytes) -> tuple[str, ...] | None:
+    """The path of a module's package, None where it is not written plainly."""
+    match = _PACKAGE.match(content.decode("utf-8", "replace"))
+    return tuple(_SEGMENT.findall(match["path"])) if match else None
+
+
+def _rules(paths: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
+    return (path[:_RULE_DEPTH] for path in paths if path[:2] == _RULES)
