@@ -27,6 +27,7 @@ FIXES = (
     "set-read-only",
     "set-task-scope",
     "encrypt-efs",
+    "protect-efs",
 )
 """How a finding can be mended by a patch; `remediate.mend` has a function for each."""
 

@@ -103,7 +103,7 @@ def test_no_secret_of_an_example_goes_further_than_its_projection(example: Examp
 def test_the_findings_of_an_example_are_sorted_and_name_its_own_rule_if_any(example: Example) -> None:
     for found in (example.causes, example.warnings, example.dryruns):
         assert list(found) == sorted(found)
-    assert not example.found or example.rule in {rule for rule, _ in example.found} or "is found" in example.name
+    assert not example.causes or example.rule in {rule for rule, _ in example.found} or "is found" in example.name
 
 
 def test_names_of_examples_are_unique() -> None:

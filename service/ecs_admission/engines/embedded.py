@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 import orjson
-from opapywasm import UNDEFINED, OpaWasmPolicy, PolicyConfig
+from opapywasm import UNDEFINED, OpaWasmPolicy, PolicyConfig, runtime
 from opapywasm.errors import OpaPoolTimeoutError, OpaWasmError
 
 from ecs_admission.engines.pack import ENTRYPOINT, Pack
@@ -17,6 +17,7 @@ from ecs_admission.errors import AdmissionError, CannotDecideError, DeadlineErro
 from ecs_admission.model import Evaluation, PolicyInput
 
 _MAX_MEMORY_PAGES = 1024  # 64 MiB an instance; 10 x 200 variables take under 4 MiB
+_INITIAL_MEMORY_PAGES = 64  # what a module may ask for at the beginning: 4 MiB, of which only what is used is real
 _MAX_INSTANCES = 4  # an evaluation takes less than a millisecond, and each instance keeps the memory it once needed
 _MAX_INPUT_BYTES = 2 * 1024 * 1024
 _MAX_RESULT_BYTES = 1024 * 1024
@@ -24,6 +25,11 @@ _MAX_RESULT_BYTES = 1024 * 1024
 # The library logs what a policy prints and why it aborted. Policies cannot print (see capabilities.json), and an
 # abort's text is not ours to show.
 logging.getLogger("opapywasm").setLevel(logging.CRITICAL)
+
+
+# A module imports memory of at least as many pages as its constants take, and the library gives each module two, which
+# some fifty rules outgrow ("memory types incompatible"). It has no setting for it (opa-py-wasm 1.2.1).
+runtime._DEFAULT_MEMORY_PAGES = _INITIAL_MEMORY_PAGES
 
 
 class EmbeddedEngine:

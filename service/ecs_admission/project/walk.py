@@ -253,7 +253,8 @@ class Walk:
             if parsed is not None:
                 return self._reference(value, parsed, node.field, pointer, container, name)
         elif node.identifier is not None:
-            if self.disclosure.allows(value, node.identifier, hashes=node.with_hashes):
+            # An empty text, as skeletons of the CLI are full of, hides nothing and often means that there is none.
+            if not value or self.disclosure.allows(value, node.identifier, hashes=node.with_hashes):
                 return value
             self._leaf(value, node.field, pointer, container, None)
             if node.field == "image":

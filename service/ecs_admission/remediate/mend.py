@@ -28,6 +28,9 @@ _VOLUME = re.compile(r"^(/volumes/[0-9]+)(?:/|$)")
 _LOG_CONFIGURATION = re.compile(r"^(.*/logConfiguration)(?:/|$)")
 _TASK_ROLE, _EXECUTION_ROLE = "/taskRoleArn", "/executionRoleArn"
 _FILL_IN_ROLE = "make the role, or name the one there is, and let it trust ecs-tasks.amazonaws.com"
+_INJECTOR = re.compile(r"/aws-secrets-manager-secret-sidecar(?:[:@]|$)")
+"""The injector image of AWS's page, which exits when it has written its secret."""
+
 _SPLUNK_TOKEN = "splunk-token"  # noqa: S105 - the name of an option
 
 
@@ -159,21 +162,36 @@ def _add_task_role(_: Finding, case: Case) -> Plan:
 
 
 def _wait_for_sidecar(finding: Finding, case: Case) -> Plan | None:
-    reader = _match(_CONTAINER, finding.at)
-    writers = [] if reader is None else _writers_for(reader, case)
+    container, entry = _match(_CONTAINER, finding.at), at(case.value, finding.at.removesuffix("/condition"))
+    if isinstance(entry, dict) and finding.at.endswith("/condition"):
+        position = _position(str(entry.get("containerName")), case)
+        return (
+            None if position is None else Plan((Put(finding.at, _condition(position, case)), *_may_end(position, case)))
+        )
+    writers = [] if container is None else _writers_for(container, case)
     if len(writers) != 1:
         return None
-    writer = writers[0]
-    stays = "healthCheck" in writer and writer.get("essential", True)
-    wanted = {"containerName": writer["name"], "condition": "HEALTHY" if stays else "SUCCESS"}
-    depends = at(case.value, f"{reader}/dependsOn") or []
-    known = [index for index, item in enumerate(depends) if item.get("containerName") == writer["name"]]
-    if known:
-        return Plan(tuple(Put(f"{reader}/dependsOn/{index}/condition", wanted["condition"]) for index in known))
-    position = _position(writer, case)
+    wanted = {"containerName": "", "condition": _condition(writers[0], case)}
     # The name is the caller's: it is copied from where it stands.
-    added = Append(f"{reader}/dependsOn", wanted | {"containerName": ""}, (("containerName", f"{position}/name"),))
-    return Plan((added,))
+    added = Append(f"{container}/dependsOn", wanted, (("containerName", f"{writers[0]}/name"),))
+    return Plan((added, *_may_end(writers[0], case)))
+
+
+def _condition(writer: str, case: Case) -> str:
+    """One that stays is waited for until it is healthy, one that ends until it has succeeded."""
+    return "HEALTHY" if _stays(writer, case) else "SUCCESS"
+
+
+def _may_end(writer: str, case: Case) -> tuple[Edit, ...]:
+    """ECS takes SUCCESS for no essential container: the task would end with it."""
+    container = at(case.value, writer)
+    is_free = _stays(writer, case) or container.get("essential") is False
+    return () if is_free else (Put(f"{writer}/essential", False),)
+
+
+def _stays(writer: str, case: Case) -> bool:
+    container = at(case.value, writer)
+    return "healthCheck" in container and not _INJECTOR.search(str(container.get("image")))
 
 
 def _set_not_essential(finding: Finding, _: Case) -> Plan | None:
@@ -198,7 +216,12 @@ def _set_task_scope(finding: Finding, case: Case) -> Plan | None:
     return Plan(tuple(edits))
 
 
-def _encrypt_efs(finding: Finding, case: Case) -> Plan | None:
+def _encrypt_efs(finding: Finding, _: Case) -> Plan | None:
+    volume = _match(_VOLUME, finding.at)
+    return None if volume is None else Plan((Put(f"{volume}/efsVolumeConfiguration/transitEncryption", "ENABLED"),))
+
+
+def _protect_efs(finding: Finding, case: Case) -> Plan | None:
     volume = _match(_VOLUME, finding.at)
     if volume is None:
         return None
@@ -239,25 +262,28 @@ def _role_left(case: Case) -> tuple[str, ...]:
     return (_FILL_IN_ROLE,) if _execution_role(case) else ()
 
 
-def _writers_for(reader: str, case: Case) -> list[JSONObject]:
-    """The containers that write to a volume which `reader` mounts."""
-    containers = case.value.get("containerDefinitions") or []
+def _writers_for(reader: str, case: Case) -> list[str]:
+    """The places of the containers that write to a volume which `reader` mounts; the injector's alone, if it is one."""
     own = at(case.value, reader) or {}
     wanted = {mount.get("sourceVolume") for mount in own.get("mountPoints") or []}
-    return [
-        container
-        for container in containers
+    found = [
+        f"/containerDefinitions/{index}"
+        for index, container in enumerate(case.value.get("containerDefinitions") or [])
         if container is not own
         and any(
             mount.get("sourceVolume") in wanted and not mount.get("readOnly")
             for mount in container.get("mountPoints") or []
         )
     ]
+    injectors = [place for place in found if _INJECTOR.search(str(at(case.value, f"{place}/image")))]
+    return injectors or found
 
 
-def _position(container: JSONObject, case: Case) -> str:
-    containers: list[JSONObject] = case.value["containerDefinitions"]
-    return f"/containerDefinitions/{next(i for i, item in enumerate(containers) if item is container)}"
+def _position(name: str, case: Case) -> str | None:
+    containers = case.value.get("containerDefinitions") or []
+    found = (index for index, container in enumerate(containers) if container.get("name") == name)
+    index = next(found, None)
+    return None if index is None else f"/containerDefinitions/{index}"
 
 
 def _is_reference(pointer: str, case: Case) -> bool:
@@ -292,4 +318,5 @@ _MENDERS: Mapping[str, Callable[[Finding, Case], Plan | None]] = {
     "set-read-only": _set_read_only,
     "set-task-scope": _set_task_scope,
     "encrypt-efs": _encrypt_efs,
+    "protect-efs": _protect_efs,
 }

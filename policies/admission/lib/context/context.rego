@@ -17,7 +17,7 @@ region := input.request.context.region if is_string(input.request.context.region
 
 # METADATA
 # description: The partition of the task.
-partition := partition_of(region) if region
+partition := partition_of(region) if is_string(region)
 
 else := _role[1]
 

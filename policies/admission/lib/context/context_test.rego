@@ -2,9 +2,9 @@ package admission.lib.context_test
 
 import data.admission.lib.context
 
-request(account, region, object) := {
+request(account, region, shown) := {
 	"request": {"context": {"account": account, "region": region}},
-	"object": object,
+	"object": shown,
 }
 
 role(partition, account) := concat(":", ["arn", partition, "iam:", account, "role/web"])
@@ -24,8 +24,8 @@ test_a_role_tells_the_account if {
 }
 
 test_only_a_role_tells_it if {
-	object := {"cluster": "arn:aws:ecs:eu-central-1:444455556666:cluster/main", "taskRoleArn": roles.taskRoleArn}
-	context.account == "222233334444" with input as request(null, null, object)
+	shown := {"cluster": "arn:aws:ecs:eu-central-1:444455556666:cluster/main", "taskRoleArn": roles.taskRoleArn}
+	context.account == "222233334444" with input as request(null, null, shown)
 }
 
 test_nothing_tells_the_account if {

@@ -10,10 +10,10 @@ package admission.lib.literals
 #   True where some signal of the literal is not explained by what its value is, and no rule of its own says more of it:
 #   a static AWS key and what is resolved at deploy have one each.
 leaks(literal) if {
-	some signal in literal.signals
-	not _explained(literal, signal)
 	not aws_key(literal)
 	not resolved_at_deploy(literal)
+	some signal in literal.signals
+	not _explained(literal, signal)
 }
 
 # METADATA
@@ -27,10 +27,10 @@ aws_key(literal) if {
 # METADATA
 # description: True where CloudFormation replaces a part of the literal by the secret itself, and it is no AWS key.
 resolved_at_deploy(literal) if {
+	not aws_key(literal)
 	some signal in literal.signals
 	signal.detector == "native"
 	signal.rule == "resolved-at-deploy"
-	not aws_key(literal)
 }
 
 # METADATA

@@ -44,12 +44,11 @@ findings contains {"at": _pointer(place, s), "variant": "secret"} if {
 }
 
 # The log configurations by their pointers.
-_logs[pointer] := container.logConfiguration if {
-	some place, container in containers.at
-	pointer := concat("/", [place, "logConfiguration"])
-}
+_logs[concat("/", [place, "logConfiguration"])] := container.logConfiguration if some place, container in containers.at
 
-_logs["/serviceConnectConfiguration/logConfiguration"] := input.object.serviceConnectConfiguration.logConfiguration
+_logs[concat("/", [place, "logConfiguration"])] := connect.logConfiguration if {
+	some place, connect in {"/serviceConnectConfiguration": input.object.serviceConnectConfiguration}
+}
 
 # Where the secret options of each name stand in each log configuration.
 _positions[place][secret.name] contains s if {

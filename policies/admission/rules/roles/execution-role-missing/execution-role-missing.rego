@@ -31,4 +31,4 @@ findings contains {"at": "/executionRoleArn"} if {
 	not _has_role
 }
 
-_has_role if input.object.executionRoleArn
+_has_role if input.object.executionRoleArn != ""

@@ -37,3 +37,8 @@ test_other_operations_are_none[operation] if {
 	some operation in ["RunTask", "CreateService", "UpdateExpressGatewayService"]
 	rule.findings == set() with input as request(operation, {}, "secrets")
 }
+
+test_an_empty_role_is_none if {
+	shown := {"executionRoleArn": ""}
+	rule.findings == {{"at": "/executionRoleArn"}} with input as request("RegisterTaskDefinition", shown, "secrets")
+}
