@@ -86,6 +86,10 @@ fuzz: $(VENV)/.dev ## Fuzz the reading and the projection for a minute (FUZZ_SEC
 bench: $(VENV)/.dev ## Measure against a bare OPA server and write docs/performance.md (8 minutes, needs wrk)
 	@tools/opa >/dev/null && $(BIN)/python -m bench.run $(BENCH) && $(BIN)/python -m tests.bypass.cost
 
+.PHONY: bench-log
+bench-log: $(VENV)/.dev ## Measure queries of a large decision log for docs/performance.md (DECISIONS=1000000)
+	@$(BIN)/python -m bench.log_bench --decisions $(or $(DECISIONS),1000000)
+
 .PHONY: lock
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows, by hash and without index addresses
 	@tools/lock

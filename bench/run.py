@@ -20,6 +20,7 @@ from bench import goals, machine, report
 from bench.bodies import SIZES
 from bench.check import time_check
 from bench.load import CONNECTIONS, Case, Cell, measure
+from bench.log_section import with_section_of
 from bench.processes import StartError, children, memory_megabytes
 from bench.targets import NAMES, ROOT, SERVICE, Target, WrongAnswerError, started
 
@@ -40,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"bench: {error}", file=sys.stderr)
             return 2
     output: Path = options.output or (_QUICK_PAGE if options.quick else _PAGE)
-    output.write_text(report.render(results))
+    before = output.read_text() if output.exists() else ""
+    output.write_text(with_section_of(report.render(results), before))
     (_WORK / "latest.json").write_text(json.dumps(asdict(results), indent=1) + "\n")
     missed = [verdict for verdict in results.verdicts if not verdict.is_met]
     print(report.render(results))

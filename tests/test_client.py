@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
+import orjson
 import pytest
 
 from ecs_admission.client import remote_judge
 from ecs_admission.errors import SettingsError
 from ecs_admission.model import JSONObject
 from ecs_admission.respond.report import verdict
+from tests.auth.issuers import KeyServer, serving_keys
 from tests.cli.answering import Service, serving
 from tests.project.samples import letters
 
@@ -52,6 +56,79 @@ def test_the_token_is_sent_to_the_service(service: Service, monkeypatch: pytest.
     service.says(200, {"response": ALLOW})
     ask(service)
     assert service.requests[0][2]["Authorization"] == f"Bearer {token}"
+
+
+def test_the_own_token_of_a_gitlab_job_is_sent(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ECS_ADMISSION_TOKEN", raising=False)
+    token = letters(20)
+    monkeypatch.setenv("ECS_ADMISSION_ID_TOKEN", token)
+    service.says(200, {"response": ALLOW})
+    ask(service)
+    assert service.requests[0][2]["Authorization"] == f"Bearer {token}"
+
+
+class TestGitHubActions:
+    @pytest.fixture
+    def actions(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyServer]:
+        """What gives a job its token."""
+        with serving_keys() as served:
+            monkeypatch.delenv("ECS_ADMISSION_TOKEN", raising=False)
+            monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{served.url}?api-version=2.0")
+            monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", letters(12))
+            yield served
+
+    def test_the_own_token_of_a_job_is_sent(self, service: Service, actions: KeyServer) -> None:
+        token = letters(20)
+        actions.body = orjson.dumps({"value": token})
+        service.says(200, {"response": ALLOW})
+        ask(service)
+        assert service.requests[0][2]["Authorization"] == f"Bearer {token}"
+        path, headers = actions.requests[0]
+        assert path == f"/jwks?api-version=2.0&audience={quote(service.url, safe='')}"
+        assert headers["Authorization"] == f"Bearer {os.environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"
+
+    def test_the_audience_can_be_another(
+        self, service: Service, actions: KeyServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ECS_ADMISSION_AUDIENCE", "ecs admission")
+        actions.body = orjson.dumps({"value": letters(20)})
+        service.says(200, {"response": ALLOW})
+        ask(service)
+        assert actions.requests[0][0].endswith("&audience=ecs+admission")
+
+    def test_a_token_that_was_given_comes_first(
+        self, service: Service, actions: KeyServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = letters(20)
+        monkeypatch.setenv("ECS_ADMISSION_TOKEN", token)
+        service.says(200, {"response": ALLOW})
+        ask(service)
+        assert (service.requests[0][2]["Authorization"], actions.count) == (f"Bearer {token}", 0)
+
+    @pytest.mark.parametrize(
+        ("status", "body"), [(200, b"{}"), (200, b"[]"), (200, b"x"), (200, b'{"value": ""}'), (403, b'{"value": "x"}')]
+    )
+    def test_a_job_that_gets_none_is_told_what_to_permit(
+        self, service: Service, actions: KeyServer, status: int, body: bytes
+    ) -> None:
+        actions.status, actions.body = status, body
+        with pytest.raises(SettingsError, match="id-token: write"):
+            ask(service)
+        assert service.requests == []
+
+    def test_the_job_is_not_asked_in_clear(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("ECS_ADMISSION_TOKEN", raising=False)
+        monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "http://192.0.2.1/token")
+        monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", letters(12))
+        with pytest.raises(SettingsError, match="https"):
+            ask(service)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "Unauthorized"), (403, "Forbidden"), (429, "TooManyRequests")])
+def test_who_may_not_ask_is_undecided(service: Service, status: int, reason: str) -> None:
+    service.says(status, {"title": "m", "status": status, "reason": reason, "code": "c"})
+    response = ask(service)
+    assert [response["allowed"], response["status"]["reason"], verdict(response)] == [False, reason, "undecided"]
 
 
 def test_no_proxy_is_used(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

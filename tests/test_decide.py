@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecs_admission import errors
 from ecs_admission.catalogue import Rule, Variant
 from ecs_admission.decide import (
     BOUNDS_RULE,
@@ -17,6 +18,7 @@ from ecs_admission.decide import (
     UNSCANNED_RULE,
     decide,
     refused,
+    subject,
     submitted_pointer,
 )
 from ecs_admission.errors import (
@@ -24,10 +26,12 @@ from ecs_admission.errors import (
     CannotDecideError,
     DeadlineError,
     EngineUnavailableError,
+    ForbiddenError,
     InputError,
     PolicyError,
     RecordUnavailableError,
     SettingsError,
+    UnauthorizedError,
 )
 from ecs_admission.governance import Environment, Governance, PolicyException
 from ecs_admission.model import (
@@ -353,6 +357,8 @@ def test_the_order_of_findings_changes_nothing(
     [
         (InputError("c", "m", status=413, pointer="/x"), Outcome.INVALID, "InvalidRequest", 413, "c"),
         (InputError("c", "m"), Outcome.INVALID, "InvalidRequest", 422, "c"),
+        (ForbiddenError("c", "m"), Outcome.INVALID, "Forbidden", 403, "c"),
+        (UnauthorizedError("c", "m"), Outcome.UNDECIDED, "Unauthorized", 503, "c"),
         (CannotDecideError("m", code="c"), Outcome.UNDECIDED, "CannotDecide", 503, "c"),
         (CannotDecideError("m"), Outcome.UNDECIDED, "CannotDecide", 503, "no-proof"),
         (EngineUnavailableError("m"), Outcome.UNDECIDED, "EngineUnavailable", 503, None),
@@ -373,10 +379,35 @@ def test_no_error_amounts_to_an_allow(
 
 
 def test_every_error_of_the_tree_is_in_the_table_above() -> None:
-    def below(kind: type[AdmissionError]) -> set[str]:
-        return {kind.__name__}.union(*(below(inner) for inner in kind.__subclasses__()))
+    tree = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AdmissionError)}
+    (table,) = test_no_error_amounts_to_an_allow.pytestmark  # type: ignore[attr-defined]
+    assert tree == {type(row[0]) for row in table.args[1]}
 
-    assert {name for name in below(AdmissionError) if not name.startswith("_")} == {
-        "AdmissionError", "InputError", "CannotDecideError", "EngineUnavailableError", "DeadlineError",
-        "RecordUnavailableError", "PolicyError", "SettingsError",
-    }  # fmt: skip
+
+ARN = "arn:aws:ecs:eu-west-1:111122223333"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"family": "web"}, "web"),
+        ({"taskDefinition": "web"}, "web"),
+        ({"taskDefinition": "web:7"}, "web"),
+        ({"taskDefinition": f"{ARN}:task-definition/web:7"}, "web"),
+        ({"taskDefinition": f"{ARN}:task-definition/web"}, "web"),
+        ({"taskDefinition": "web:7", "service": "shop", "cluster": "main"}, "web"),
+        ({"service": "shop", "cluster": "main"}, "shop"),
+        ({"service": f"{ARN}:service/main/shop"}, f"{ARN}:service/main/shop"),
+        ({"serviceName": "shop"}, "shop"),
+        ({"serviceName": "shop", "taskDefinition": "web:7"}, "web"),
+        ({"resourceArn": f"{ARN}:cluster/main"}, f"{ARN}:cluster/main"),
+        ({"taskDefinition": "", "service": "shop"}, "shop"),
+        ({"taskDefinition": ":7", "service": "shop"}, "shop"),
+        ({"taskDefinition": None, "family": 7}, None),
+        ({"family": ""}, None),
+        ({}, None),
+    ],
+)
+def test_what_a_request_is_about_is_a_family_or_a_service(value: dict[str, Any], expected: str | None) -> None:
+    """So that an exception for a family holds for RunTask and UpdateService, too, and outlives a revision of it."""
+    assert subject(value) == expected

@@ -94,6 +94,34 @@ def test_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, bind: st
     )
 
 
+def test_where_callers_are_authenticated_every_address_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read(monkeypatch, bind="0.0.0.0:8080", authentication="required", auth_file="/etc/auth.toml")
+    assert (settings.bind, settings.authentication) == ("0.0.0.0:8080", "required")
+    assert settings.pepper_file == settings.data_dir / "tokens.key"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"auth_file": "x"}, "need authentication: required"),
+        ({"trusted_proxies": "10.0.0.1"}, "need authentication: required"),
+        ({"proxy_identity_header": "X-Subject"}, "need authentication: required"),
+        ({"authentication": "required", "proxy_identity_header": "X-Subject"}, "needs trusted_proxies"),
+        *(
+            (
+                {"authentication": "required", "trusted_proxies": "unix", "proxy_identity_header": name},
+                "must be letters, digits and hyphens",
+            )
+            for name in ("", "X_Subject", "X Subject", "-X", "X:", "X\n")
+        ),
+    ],
+)
+def test_what_would_let_anybody_in_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    assert told in refusal(monkeypatch, **variables)
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8181", "ftp://x", "", "file:///x", "opa"])
 def test_an_opa_server_has_a_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert refusal(monkeypatch, engine="opa", opa_url=url).endswith("opa_url: must be http://, https:// or unix:///")
@@ -104,6 +132,7 @@ def test_an_opa_server_has_a_url(monkeypatch: pytest.MonkeyPatch, url: str) -> N
     [("engine", "rego"), ("workers", "0"), ("workers", "65"), ("workers", "many"), ("threads", "0"), ("threads", "257"),
      ("engine_deadline_seconds", "0"), ("engine_deadline_seconds", "61"), ("engine_deadline_seconds", "nan"),
      ("record_deadline_seconds", "-1"), ("record_deadline_seconds", "inf"), ("log_level", "loud"),
+     ("policies_poll_seconds", "-1"), ("policies_poll_seconds", "3601"), ("policies_poll_seconds", "often"),
      ("unsafe_ephemeral_data_dir", "maybe")],
 )  # fmt: skip
 def test_values_out_of_range_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -114,6 +143,29 @@ def test_every_problem_is_listed_and_no_value(monkeypatch: pytest.MonkeyPatch) -
     text = refusal(monkeypatch, workers="hunter2", engine="hunter3", log_level="hunter4", bind="hunter5")
     assert len(text.splitlines()) == 4
     assert "hunter" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("/a", ("/a",)),
+        ("/a,/b", ("/a", "/b")),
+        ("/a:/b", ("/a", "/b")),
+        (" /a , b/c.tar.gz ,", ("/a", "b/c.tar.gz")),
+        ("/with space,/b", ("/with space", "/b")),
+    ],
+)
+def test_policies_are_a_list_of_places_in_order(
+    monkeypatch: pytest.MonkeyPatch, text: str, places: tuple[str, ...]
+) -> None:
+    assert read(monkeypatch, policies=text).policy_places == tuple(Path(place) for place in places)
+
+
+def test_policies_are_looked_at_every_few_seconds_and_need_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().policies_poll_seconds == 5
+    assert read(monkeypatch, policies_poll_seconds="0").policies_poll_seconds == 0
 
 
 def table(path: Path, header: str) -> list[list[str]]:
@@ -133,7 +185,7 @@ def documented_default(name: str) -> str:
     if name == "data_dir":
         return "`~/.local/state/ecs-admission`"
     assert default is not PydanticUndefined
-    if default is None:
+    if default in (None, ""):
         return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

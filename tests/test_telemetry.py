@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from ecs_admission.telemetry import KEYS, configure, frames, log_error, logger
+from ecs_admission.model import Refusal
+from ecs_admission.telemetry import KEYS, configure, frames, log_error, log_refusal, log_revision, logger
 from tests.project.samples import letters
 
 
@@ -99,3 +100,21 @@ def test_the_last_frames_are_shown_and_no_more() -> None:
 
 def test_frames_of_an_error_that_was_never_raised_are_none() -> None:
     assert frames(ValueError("x")) == []
+
+
+def test_a_revision_is_logged_with_what_it_judges_more_mildly(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info")
+    log_revision("sha256:1", ("rule a/b is gone", "environment dev: a/c is warn and no longer deny"))
+    (line,) = lines(capsys)
+    assert (line["event"], line["level"], line["revision"]) == ("policies activated", "info", "sha256:1")
+    assert line["weakened"] == ["rule a/b is gone", "environment dev: a/c is warn and no longer deny"]
+    assert "dropped_keys" not in line
+
+
+def test_policies_that_are_refused_are_an_error_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("error")
+    log_refusal(Refusal("words/data.yaml:3: expected a list", 1_790_000_000))
+    (line,) = lines(capsys)
+    assert (line["event"], line["level"]) == ("policies refused", "error")
+    assert line["reason"] == "words/data.yaml:3: expected a list"
+    assert "dropped_keys" not in line

@@ -9,29 +9,35 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
-from ecs_admission.activation import Activation, Active, Prepare, follow
+from ecs_admission.activation import Activation, Prepare, follow
+from ecs_admission.auth.tokens import load_or_create_pepper
 from ecs_admission.decision_log.connections import database_folder
 from ecs_admission.decision_log.durability import check_data_dir
-from ecs_admission.decision_log.entries import EntryDraft, NodeKind, build_node_draft
 from ecs_admission.decision_log.keys import load_or_create_signing_key
 from ecs_admission.decision_log.store import DecisionLog, check_database
+from ecs_admission.decision_log.token_store import TokenReader
 from ecs_admission.engines.pack import Pack
 from ecs_admission.engines.protocol import PolicyEngine
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.errors import AdmissionError, RecordUnavailableError, SettingsError
 from ecs_admission.http import create_flask
+from ecs_admission.http.auth import Access
+from ecs_admission.journal import Journal, start_entry, stop_entry
 from ecs_admission.model import new_decision_id
 from ecs_admission.policies import Policies, load_policies
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector, warm_cache
-from ecs_admission.project.fingerprints import load_or_create_key
-from ecs_admission.review import Reviewer
+from ecs_admission.project.fingerprints import load_or_create_key, load_or_create_keys
+from ecs_admission.review import Recorder, Reviewer
 from ecs_admission.revision import Revision, prepare
-from ecs_admission.settings import Settings
-from ecs_admission.telemetry import log_error, log_refusal, log_revision
+from ecs_admission.settings import Settings, is_local
+from ecs_admission.telemetry import log_error
 from ecs_admission.tripwires import check_revision
 
 if TYPE_CHECKING:
     from flask import Flask
+
+    from ecs_admission.auth.proxies import TrustedProxies
+    from ecs_admission.auth.rules import AuthRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +48,16 @@ class Service:
     log: DecisionLog
     reviewer: Reviewer
     stop_following: Event
+    access: Access
 
     def close(self) -> None:
         """Stop writing and let go of everything. Safe to call when the log cannot be written any more."""
         self.stop_following.set()
+        self.access.close()
         revision = self.reviewer.revision
         revision.engine.close()
         try:
-            self.log.close(stop=node_entry("node_stop", revision.engine.name, revision.id))
+            self.log.close(stop=stop_entry(revision))
         except RecordUnavailableError as error:
             log_error(error)
 
@@ -61,26 +69,60 @@ def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...
     """
     prepare_data_dir(settings)
     activation = Activation(settings.policy_places, _preparing(settings))
-    revision, engine = activation.active.revision, activation.active.revision.engine
+    log_key, keys = load_or_create_signing_key(settings.log_key_file), _key_ids(settings)
     log = DecisionLog.open(
         settings.log_url,
         writer=new_decision_id(),
-        start=node_entry("node_start", engine.name, revision.id),
-        log_key=load_or_create_signing_key(settings.log_key_file),
+        start=start_entry(activation.active, authentication=settings.authentication, keys=keys),
+        log_key=log_key,
         timeout_seconds=settings.record_deadline_seconds,
         read_url=settings.log_read_url,
     )
-    reviewer = Reviewer(
-        revision,
-        inventory=NoInventory(),
-        recorder=lambda draft: log.append(draft, deadline_seconds=settings.record_deadline_seconds),
-        on_error=log_error,
-    )
-    activation.on_change = partial(_change, reviewer)
-    activation.on_refusal = log_refusal
+    record = partial(log.append, deadline_seconds=settings.record_deadline_seconds)
+    reviewer = Reviewer(activation.active.revision, inventory=NoInventory(), recorder=record, on_error=log_error)
+    journal = Journal(record, reviewer)
+    journal.note_rotations(log.reader, keys, writer=log.writer)
+    journal.follow(activation)
     stop = follow(activation, every_seconds=settings.policies_poll_seconds)
-    app = create_flask(reviewer, log.reader, unreadable, refused=lambda: activation.refused)
-    return Service(app, log, reviewer, stop)
+    access = _make_access(settings, log, record)
+    app = create_flask(
+        reviewer,
+        log.reader,
+        unreadable,
+        refused=lambda: activation.refused,
+        access=access,
+        fingerprint_keys=load_or_create_keys(settings.key_file),
+    )
+    return Service(app, log, reviewer, stop, access)
+
+
+def _make_access(settings: Settings, log: DecisionLog, record: Recorder) -> Access:
+    """Who may call, as the settings say. Raises `SettingsError`."""
+    if settings.authentication == "none":
+        return Access(
+            recorder=record,
+            is_for_this_machine=is_local(settings.bind),
+            has_host=not settings.bind.startswith("unix:"),
+        )
+    from ecs_admission.auth.setup import make_authenticator
+
+    rules, proxies = _auth_setup(settings)
+    tokens = TokenReader(log.reader.connect, load_or_create_pepper(settings.pepper_file))
+    return Access(recorder=record, authenticator=make_authenticator(tokens.find, rules=rules, proxies=proxies))
+
+
+def _auth_setup(settings: Settings) -> tuple[AuthRules, TrustedProxies]:
+    from ecs_admission.auth.setup import read_setup  # JSON Web Tokens take 0.2 s to import
+
+    return read_setup(settings.auth_file, settings.trusted_proxies, settings.proxy_identity_header)
+
+
+def _key_ids(settings: Settings) -> dict[str, str]:
+    """The ids of the keys in use, which are safe to show: a change of one is an entry."""
+    return {
+        "signingKey": load_or_create_signing_key(settings.log_key_file).public.id,
+        "fingerprintKey": load_or_create_key(settings.key_file).id,
+    }
 
 
 def _preparing(settings: Settings) -> Prepare:
@@ -105,11 +147,6 @@ def _preparing(settings: Settings) -> Prepare:
     return make
 
 
-def _change(reviewer: Reviewer, active: Active) -> None:
-    reviewer.revision = active.revision
-    log_revision(active.revision.id, active.weakened)
-
-
 def check_start(settings: Settings) -> Policies:
     """What can be found out before the first worker starts: a data folder or policies that cannot serve.
 
@@ -119,6 +156,9 @@ def check_start(settings: Settings) -> Policies:
     prepare_data_dir(settings)
     load_or_create_key(settings.key_file)
     load_or_create_signing_key(settings.log_key_file)
+    if settings.authentication == "required":
+        load_or_create_pepper(settings.pepper_file)
+        _auth_setup(settings)
     with contextlib.suppress(RecordUnavailableError):  # it may work when the workers come to it
         check_database(
             settings.log_url, timeout_seconds=settings.record_deadline_seconds, read_url=settings.log_read_url
@@ -155,14 +195,3 @@ def prepare_data_dir(settings: Settings) -> None:
         except OSError as error:
             raise SettingsError(f"the data folder {folder} cannot be made: {error.strerror}") from None
         check_data_dir(folder, unsafe_ephemeral=settings.unsafe_ephemeral_data_dir)
-
-
-def node_entry(kind: NodeKind, engine: str, revision: str) -> EntryDraft:
-    """The entry that says that this process starts or stops writing."""
-    return build_node_draft(
-        kind,
-        entry_id=new_decision_id(),
-        time_us=time.time_ns() // 1000,
-        engine=engine,
-        revision=revision,
-    )

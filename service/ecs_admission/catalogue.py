@@ -15,6 +15,7 @@ FIXES = (
     "move-to-secret-options",
     "move-reference-to-secrets",
     "remove",
+    "remove-host-path",
     "remove-item",
     "remove-from-environment",
     "replace-by-placeholder",

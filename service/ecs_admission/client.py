@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import orjson
 
+from ecs_admission.credentials import find_credential
 from ecs_admission.errors import SettingsError
 from ecs_admission.model import JSONObject
 
@@ -24,7 +24,7 @@ def remote_judge(
     """A function from a document's bytes to the response of an AdmissionReview.
 
     What is no such answer becomes a response that does not allow: no redirect is followed and no proxy is used.
-    Raises `SettingsError` for a URL that is neither http nor https.
+    Raises `SettingsError` for a URL that is neither http nor https, and when the job's own token cannot be had.
     """
     parts = _read_url(server)
     target = f"{parts.path.rstrip('/')}/v1/operations/{quote(operation, safe='')}"
@@ -32,7 +32,7 @@ def remote_judge(
         target += "?" + urlencode(context)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     headers = {"Content-Type": "application/json"}
-    token = os.environ.get("ECS_ADMISSION_TOKEN")
+    token = find_credential(server)()
     if token:
         headers["Authorization"] = f"Bearer {token}"
 

@@ -135,14 +135,21 @@ def _finding(raw: RawFinding, request: AdmissionRequest, policy_input: PolicyInp
 
 
 def subject(value: JSONObject) -> str | None:
-    """What a request is about, as exceptions name it: a family, that of the task definition it starts, or a service.
-
-    Of a task definition's ARN or `family:revision` the family alone, so that an exception outlives a revision.
-    """
-    definition = value.get("taskDefinition")
-    started = definition.rpartition("/")[2].partition(":")[0] if isinstance(definition, str) else None
-    names = (value.get("family"), started, value.get("serviceName"), value.get("service"), value.get("resourceArn"))
+    """What a request is about, as exceptions name it: a family, or else a service or the resource that is tagged."""
+    names = (family_of(value), value.get("serviceName"), value.get("service"), value.get("resourceArn"))
     return next((name for name in names if isinstance(name, str) and name), None)
+
+
+def family_of(value: JSONObject) -> str | None:
+    """The family of the task definition that a request makes, or of the one that it starts.
+
+    Of an ARN or `family:revision` the family alone, so that an exception outlives a revision.
+    """
+    family, definition = value.get("family"), value.get("taskDefinition")
+    if isinstance(family, str) and family:
+        return family
+    started = definition.rpartition("/")[2].partition(":")[0] if isinstance(definition, str) else ""
+    return started or None
 
 
 def submitted_pointer(pointer: str, request: AdmissionRequest) -> str:
@@ -156,8 +163,9 @@ def submitted_pointer(pointer: str, request: AdmissionRequest) -> str:
 def _top(member: str, canonical: CanonicalObject) -> str:
     """The place of a top-level member in the submitted document; one that is absent would stand beside the others."""
     if member.startswith("<"):
-        member = list(canonical.value)[int(member[1:-1])]
-        return canonical.pointers.get(member, f"/<{list(canonical.value).index(member)}>")
+        number, names = int(member[1:-1]), list(canonical.value)
+        # Of a record judged again the members that were not shown are missing.
+        return canonical.pointers.get(names[number], f"/{member}") if number < len(names) else f"/{member}"
     known = canonical.pointers.get(member)
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""Where policies are, as settings and options list it. A module of its own, since a command line imports no settings."""
+"""Where policies are, as settings and options list it: a module of its own, as commands import no settings."""
 
 from __future__ import annotations
 

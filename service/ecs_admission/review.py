@@ -15,7 +15,8 @@ from functools import partial
 from ecs_admission.adapt.context import FREE
 from ecs_admission.adapt.operations import DEFINING
 from ecs_admission.adapt.submission import Adapted
-from ecs_admission.decide import decide, refused, subject, submitted_pointer
+from ecs_admission.decide import decide, family_of, refused, subject, submitted_pointer
+from ecs_admission.decision_log.chain import Entry
 from ecs_admission.decision_log.entries import EntryDraft, build_draft
 from ecs_admission.enrich.inventory import Inventory, enrich
 from ecs_admission.errors import AdmissionError, CannotDecideError, InputError
@@ -37,7 +38,15 @@ from ecs_admission.respond.admission_review import review_response
 from ecs_admission.revision import Revision
 
 Recorder = Callable[[EntryDraft], object]
-"""Makes an entry durable, or raises `RecordUnavailableError`."""
+"""Makes an entry durable, or raises `RecordUnavailableError`. The `Entry` that it returns is what a receipt names."""
+
+
+Permit = Callable[[DeployContext, str | None], None]
+"""Raises `ForbiddenError` where a request for a place and a family (`decide.subject`) is not the caller's to make."""
+
+
+def permit_everything(_: DeployContext, __: str | None) -> None:
+    """For a caller whom nothing limits."""
 
 
 def do_not_record(_: EntryDraft) -> None:
@@ -64,7 +73,9 @@ class _Trail:
     request: AdmissionRequest | None = None
     adapted: Adapted | None = None
     policy_input: PolicyInput | None = None
+    inventory: bytes | None = None
     family: str | None = None
+    receipt: str | None = None
     timings_us: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
@@ -95,17 +106,26 @@ class Reviewer:
         self._clock = clock
 
     def review(
-        self, read: Callable[[], Adapted], *, operation: str | None, user: UserInfo, enforcement_point: str
+        self,
+        read: Callable[[], Adapted],
+        *,
+        operation: str | None,
+        user: UserInfo,
+        enforcement_point: str,
+        permit: Permit = permit_everything,
     ) -> Answer:
         """Judge what `read` returns. Never raises for what a caller sent, and never allows on an error.
 
         `operation` is what is known of the request before it is read, for the record of one that cannot be read.
+        `permit` says whether `user` may submit it at all, before anything is asked about it.
         """
         # Another revision may become active meanwhile; a review is by the one that it began with.
         trail = _Trail(new_decision_id(), self.revision)
         now = self._clock()
         decision = self._decided(
-            lambda: self._judge(read, trail, user=user, enforcement_point=enforcement_point, now=int(now))
+            lambda: self._judge(
+                read, trail, user=user, enforcement_point=enforcement_point, now=int(now), permit=permit
+            )
         )
         recorded = self._decided(
             lambda: self._record(
@@ -125,7 +145,14 @@ class Reviewer:
         return refused(CannotDecideError("an internal error kept us from a decision", code="internal"))
 
     def _judge(
-        self, read: Callable[[], Adapted], trail: _Trail, *, user: UserInfo, enforcement_point: str, now: int
+        self,
+        read: Callable[[], Adapted],
+        trail: _Trail,
+        *,
+        user: UserInfo,
+        enforcement_point: str,
+        now: int,
+        permit: Permit,
     ) -> Decision:
         revision = trail.revision
         with trail.step("adapt"):
@@ -134,10 +161,12 @@ class Reviewer:
         with trail.step("project"):
             location = revision.locations[request.operation]
             projection = revision.projector.project(request.canonical.value, location)
-            trail.family = projection.object.get("family")
+            trail.family = family_of(projection.object)
+        permit(request.context, subject(request.canonical.value))
         with trail.step("enrich"):
             facts = enrich(self._inventory, projection.references, projection.object)
             policy_input = trail.policy_input = assemble(request, projection, facts)
+            trail.inventory = projection.inventory
         with trail.step("evaluate"):
             evaluation = revision.engine.evaluate(policy_input)
         with trail.step("decide"):
@@ -207,8 +236,10 @@ class Reviewer:
                 revision=revision.id,
                 timings_us=trail.timings_us,
                 body=policy_input.body if policy_input else None,
+                inventory=trail.inventory,
             )
-            self._recorder(draft)
+            recorded = self._recorder(draft)
+            trail.receipt = recorded.receipt if isinstance(recorded, Entry) else None
         return decision
 
     def _respond(self, decision: Decision, trail: _Trail) -> Answer:
@@ -219,6 +250,7 @@ class Reviewer:
             decision_id=trail.decision_id,
             revision=trail.revision.id,
             catalogue=trail.revision.governance.catalogue,
+            receipt=trail.receipt,
         )
         return Answer(decision, trail.decision_id, uid, response, trail.timings_us)
 

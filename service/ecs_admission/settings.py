@@ -15,6 +15,7 @@ from ecs_admission.errors import SettingsError
 from ecs_admission.places import read_places
 
 _TCP = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:/]+):([0-9]{1,5})")
+_HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 
 
 def _default_data_dir() -> Path:
@@ -47,8 +48,45 @@ class Settings(BaseSettings):
         None,
         description="PEM file with the decision log's Ed25519 signing key; default: signing.key in the data folder.",
     )
+    sealer: Literal["auto", "off"] = Field(
+        "auto", description="Whether `serve` starts the sealer too; auto: where the decision log is a SQLite file."
+    )
+    sealer_key_file: Path | None = Field(
+        None, description="PEM file with the sealer's Ed25519 key; default: sealer.key in the data folder."
+    )
+    seal_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
+        10, description="How often the sealer signs what the decision log holds."
+    )
+    anchors: str | None = Field(
+        None,
+        description="Where digests are kept a second time, separated by commas: folders, or s3://BUCKET/PREFIX with "
+        "Object Lock; default: anchors in the data folder where the decision log is a SQLite file, else none.",
+    )
+    anchor_retention_days: Annotated[int, Field(ge=1, le=36500)] = Field(
+        400, description="How long a digest in S3 is locked."
+    )
+    retention_floor_days: Annotated[int, Field(ge=1, le=36500)] = Field(
+        365, description="The youngest age at which retention drops bodies; below 365 two operators have to ask for it."
+    )
     fingerprint_key_file: Path | None = Field(
         None, description="File with the fingerprint key, 64 hex digits; default: fingerprint.key in the data folder."
+    )
+    authentication: Literal["none", "required"] = Field(
+        "none", description="Whether callers have to show who they are; with none only this machine can connect."
+    )
+    auth_file: Path | None = Field(
+        None, description="TOML file of OIDC issuers and of bindings from claims or certificates to roles."
+    )
+    token_key_file: Path | None = Field(
+        None, description="File with the key of the API tokens, 64 hex digits; default: tokens.key in the data folder."
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies whose word for a client's address and certificate counts, "
+        "separated by commas; unix: whoever opens the socket.",
+    )
+    proxy_identity_header: str | None = Field(
+        None, description="Header in which these proxies report the name of a verified client certificate."
     )
     policies: str = Field(
         "",
@@ -92,8 +130,20 @@ class Settings(BaseSettings):
         return data_dir
 
     @model_validator(mode="after")
+    def _check_authentication(self) -> Settings:
+        if self.authentication == "none" and (self.auth_file or self.trusted_proxies or self.proxy_identity_header):
+            raise ValueError("auth_file, trusted_proxies and proxy_identity_header need authentication: required")
+        if self.proxy_identity_header is not None:
+            if not _HEADER.fullmatch(self.proxy_identity_header):
+                raise ValueError("proxy_identity_header: must be letters, digits and hyphens")
+            if not self.trusted_proxies:
+                raise ValueError("proxy_identity_header: needs trusted_proxies, or anybody could send it")
+        return self
+
+    @model_validator(mode="after")
     def _check_exposure(self) -> Settings:
-        if not self.unsafe_bind_without_authentication and not is_local(self.bind):
+        is_exposed = self.authentication == "none" and not is_local(self.bind)
+        if is_exposed and not self.unsafe_bind_without_authentication:
             raise ValueError("bind: without authentication only a loopback address or a unix socket is accepted")
         if self.engine == "opa" and urlsplit(self.opa_url).scheme not in ("http", "https", "unix"):
             raise ValueError("opa_url: must be http://, https:// or unix:///")
@@ -118,6 +168,28 @@ class Settings(BaseSettings):
     def log_key_file(self) -> Path:
         """The file of the decision log's signing key."""
         return self.signing_key_file or self.data_dir / "signing.key"
+
+    @property
+    def pepper_file(self) -> Path:
+        """The file of the key of the API tokens."""
+        return self.token_key_file or self.data_dir / "tokens.key"
+
+    @property
+    def digest_key_file(self) -> Path:
+        """The file of the sealer's key."""
+        return self.sealer_key_file or self.data_dir / "sealer.key"
+
+    @property
+    def is_embedded(self) -> bool:
+        """True where the decision log is a file beside the service."""
+        return self.log_url.startswith("sqlite")
+
+    @property
+    def anchor_places(self) -> tuple[str, ...]:
+        """The anchors of the decision log."""
+        if self.anchors is None:
+            return (str(self.data_dir.absolute() / "anchors"),) if self.is_embedded else ()
+        return tuple(filter(None, (place.strip() for place in self.anchors.split(","))))
 
     @property
     def key_file(self) -> Path:

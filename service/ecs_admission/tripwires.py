@@ -19,6 +19,7 @@ from ecs_admission.adapt.submission import read_operation
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.errors import PolicyError
 from ecs_admission.model import Evaluation, JSONObject, Outcome, PolicyInput, UserInfo
+from ecs_admission.project.disclosure import looks_random
 from ecs_admission.review import Answer, Reviewer, do_not_record
 from ecs_admission.revision import Revision
 
@@ -42,7 +43,7 @@ def check_revision(revision: Revision) -> None:
     reviewer = Reviewer(
         replace(revision, engine=witness), inventory=NoInventory(), recorder=do_not_record, on_error=_ignore
     )
-    canary = secrets.token_urlsafe(_CANARY_BYTES)
+    canary = _canary()
     for tripwire in (*_tripwires(), *_canaries(canary)):
         answer = _ask(reviewer, tripwire)
         if answer.decision.outcome is not Outcome.DENIED:
@@ -67,6 +68,7 @@ def _tripwires() -> Iterator[Tripwire]:
     credentials = {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
     yield _task("static AWS keys", environment=_variables(credentials))
     yield _task("a password in the environment", environment=_variables({"DB_PASSWORD": _password()}))
+    yield _task("a password of words in the environment", environment=_variables({"DB_PASSWORD": _passphrase()}))
     yield _task("a password in an argument", command=["serve", f"--db-password={_password()}"])
     key = (
         f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(secrets.token_bytes(48)).decode()}\n-----END PRIVATE KEY-----"
@@ -78,6 +80,13 @@ def _tripwires() -> Iterator[Tripwire]:
     override = {"name": "app", "environment": _variables({"API_TOKEN": secret})}
     overrides = {"taskDefinition": "tripwire:1", "overrides": {"containerOverrides": [override]}}
     yield Tripwire("a token in an override", "RunTask", overrides)
+
+
+def _canary() -> str:
+    """A word that is never shown as a name. A few random ones look like names, and may stand in a pointer."""
+    while not looks_random(canary := secrets.token_urlsafe(_CANARY_BYTES)):
+        pass
+    return canary
 
 
 def _canaries(canary: str) -> Iterator[Tripwire]:
@@ -103,6 +112,12 @@ def _variables(values: dict[str, str]) -> list[JSONObject]:
 
 def _password() -> str:
     return f"{secrets.token_urlsafe(12)}!7q"
+
+
+def _passphrase() -> str:
+    """A password as people make them up: what excuses words excuses it, while a random text may still be denied."""
+    words = ["".join(map(secrets.choice, ("bdfgklmnprstvz", "aeiou") * 3)).title() for _ in range(2)]
+    return f"{words[0]}-{secrets.randbelow(10)}-{words[1]}"
 
 
 def _nested(text: str) -> str:

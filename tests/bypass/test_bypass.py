@@ -25,7 +25,7 @@ THEMES: Mapping[str, Ways] = {
     for module in (suppressions, names, encodings, commands, structures, documents, answers)
 }
 WAYS: Ways = {f"{theme}: {name}": make for theme, ways in THEMES.items() for name, make in ways.items()}
-ABOUT_LITERALS = ("plaintext/", "logging/", "bounds/")
+ABOUT_LITERALS = ("plaintext/", "logging/", "bounds/", "registries/credentials-in-image")
 
 
 class Judge:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,46 +28,10 @@ ALLOW: JSONObject = {"uid": "u", "allowed": True, "status": {"code": 200, "statu
 ADVISORY = "advisory: judged in this process, recorded nowhere; the service's own answer is the one that counts\n"
 
 
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("ECS_ADMISSION_")]:
-        monkeypatch.delenv(name)
-
-
 @pytest.fixture
 def service() -> Iterator[Service]:
     with serving() as running:
         yield running
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[str, bytes], str]:
-    def write_(name: str, content: bytes) -> str:
-        (tmp_path / name).write_bytes(content)
-        return str(tmp_path / name)
-
-    return write_
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, reviewer: Any) -> None:
-    """Judge with the pipeline that the session has already built."""
-    from ecs_admission.adapt.submission import read_operation
-    from ecs_admission.model import UserInfo
-
-    def advisory_judge(
-        _: Sequence[Path], operation: str, pairs: list[tuple[str, str]]
-    ) -> Callable[[bytes], JSONObject]:
-        def judge(content: bytes) -> JSONObject:
-            answer = reviewer.review(
-                lambda: read_operation(operation, content, pairs),
-                operation=operation, user=UserInfo("system:local"), enforcement_point="check",
-            )  # fmt: skip
-            return dict(answer.response)
-
-        return judge
-
-    monkeypatch.setattr("ecs_admission.advisory.advisory_judge", advisory_judge)
 
 
 def check(*arguments: str, stdin: bytes = b"") -> Result:

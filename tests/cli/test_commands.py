@@ -10,6 +10,9 @@ from click.testing import CliRunner, Result
 
 from ecs_admission import __version__
 from ecs_admission.cli import main
+from ecs_admission.engines.pack import load_pack
+from tests.engines.layers import folder, rule
+from tests.engines.opa_server import opa_program
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
 
@@ -67,3 +70,27 @@ def test_wrong_settings_are_2_and_not_shown(monkeypatch: pytest.MonkeyPatch, arg
 @pytest.mark.parametrize("arguments", [("log",), ("bundle",), ("log", "none"), ("serve", "x"), ("bundle", "build")])
 def test_an_incomplete_command_is_2(arguments: tuple[str, ...]) -> None:
     assert call(*arguments).exit_code == 2
+
+
+@pytest.mark.opa
+def test_a_build_says_its_revision_and_what_is_milder(tmp_path: Path) -> None:
+    files = {
+        **rule("org/some", "true"),
+        "config/environments/data.yaml": "dev: {actions: {plaintext/field: warn, plaintext/environment: warn}}\n",
+    }
+    layer, output = folder(tmp_path / "layer", files), tmp_path / "out"
+    result = call("bundle", "build", str(layer), "--output", str(output), "--opa", opa_program())
+    assert (result.exit_code, result.stdout) == (0, f"{load_pack(output).revision}\n")
+    assert result.stderr.splitlines() == [
+        "milder than what ships: environment dev: plaintext/environment is warn and no longer deny",
+        "milder than what ships: environment dev: plaintext/field is warn and no longer deny",
+    ]
+
+
+@pytest.mark.opa
+def test_a_build_of_a_mistake_is_2_and_makes_nothing(tmp_path: Path) -> None:
+    layer = folder(tmp_path / "layer", {"config/words/data.yaml": "secret:\n  - Sesame\n"})
+    result = call("bundle", "build", str(layer), "--output", str(tmp_path / "out"), "--opa", opa_program())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"ecs-admission: {layer}/config/words/data.yaml:2: expected a word or a phrase")
+    assert not (tmp_path / "out").exists()

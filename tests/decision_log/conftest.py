@@ -41,6 +41,7 @@ DENIED = Decision(
             action=Action.DENY,
             severity="high",
             place=Place(container="web", field="environment", name="DB_PASSWORD"),
+            controls=("ECS.8",),
         ),
     ),
     notices=(Notice(code="unknown-field", message="prose too", pointer="/<0>"),),
@@ -162,3 +163,13 @@ def open_log(open_database: LogOpener, database: LogDatabase) -> LogOpener:
 @pytest.fixture
 def log(open_log: LogOpener) -> DecisionLog:
     return open_log(writer="writer-1")
+
+
+@pytest.fixture
+def sealing(database: LogDatabase, tmp_path: Path) -> Iterator[Any]:
+    """Seals the log of the test, with an anchor in a folder. See `sealing.Sealing`."""
+    from .sealing import Sealing
+
+    made = Sealing(database, tmp_path / "anchors")
+    yield made
+    made.close()

@@ -13,16 +13,22 @@ import psycopg
 from sqlalchemy import Executable, create_engine, text
 from sqlalchemy.engine import Engine, Row
 
+from ecs_admission.decision_log import schema
 from ecs_admission.decision_log.postgresql import writer_lock
 
-from .postgresql_server import OWNER, READER, WRITER, PostgreSQLServer
+from .postgresql_server import OWNER, READER, SEALER, WRITER, PostgreSQLServer
 
 
 class LogDatabase(Protocol):
-    """A database that a log may be opened in. `url` is that of the service, `read_url` that of queries."""
+    """A database that a log may be opened in. `url` is that of the service, `read_url` that of queries.
+
+    `seal_url` is that of the sealer, `owner_url` that of whoever drops bodies.
+    """
 
     url: str
     read_url: str
+    seal_url: str
+    owner_url: str
     names: dict[str, str]
     """How the database names what goes wrong: `busy`, `duplicate`, `readonly` and `missing`."""
 
@@ -74,7 +80,7 @@ class SQLiteLog(_Owned):
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.url = self.read_url = f"sqlite:///{file}"
+        self.url = self.read_url = self.seal_url = self.owner_url = f"sqlite:///{file}"
         super().__init__(create_engine(self.url))
 
     @contextmanager
@@ -99,7 +105,9 @@ class PostgreSQLLog(_Owned):
     def __init__(self, server: PostgreSQLServer, name: str) -> None:
         self.server = server
         self.name = name
-        self.url, self.read_url, self.owner_url = (server.url(role, name) for role in (WRITER, READER, OWNER))
+        self.url, self.read_url, self.seal_url, self.owner_url = (
+            server.url(role, name) for role in (WRITER, READER, SEALER, OWNER)
+        )
         self._is_spoilt = False
         super().__init__(create_engine(self.owner_url, use_native_hstore=False))
 
@@ -111,7 +119,8 @@ class PostgreSQLLog(_Owned):
     def close(self) -> None:
         """See `LogDatabase`. The next test has the database if it is as it was."""
         if not self._is_spoilt:
-            self.tamper("TRUNCATE writers, entries, bodies")
+            filled = schema.metadata.tables.keys() - {schema.alembic_version.name}
+            self.tamper(f"TRUNCATE {', '.join(sorted(filled))}")
             self.server.clean.append(self.name)
         super().close()
 

@@ -20,7 +20,7 @@ import pytest
 
 from ecs_admission.decision_log.migrate import migrate
 
-OWNER, WRITER, READER = "log_owner", "log_writer", "log_reader"
+OWNER, WRITER, READER, SEALER = "log_owner", "log_writer", "log_reader", "log_sealer"
 PATIENCE_SECONDS = 30.0
 _TEMPLATE = "log_template"
 _SUPERUSER = "postgres"
@@ -28,7 +28,7 @@ _SUPERUSER = "postgres"
 
 @dataclass(slots=True)
 class PostgreSQLServer:
-    """A running server with the three roles and a template of an empty log."""
+    """A running server with the four roles and a template of an empty log."""
 
     programs: Path
     folder: Path
@@ -134,12 +134,18 @@ def run_postgresql() -> Iterator[PostgreSQLServer]:
 
 def _set_up(server: PostgreSQLServer) -> None:
     server.execute(
-        *(f"CREATE ROLE {role} LOGIN" for role in (OWNER, WRITER, READER)),
+        *(f"CREATE ROLE {role} LOGIN" for role in (OWNER, WRITER, READER, SEALER)),
         # Whatever a role is set to, a commit must wait for the disk.
         f"ALTER ROLE {WRITER} SET synchronous_commit = off",
         f"CREATE DATABASE {_TEMPLATE} OWNER {OWNER}",
     )
-    migrate(server.url(OWNER, _TEMPLATE), writer_role=WRITER, reader_role=READER, timeout_seconds=PATIENCE_SECONDS)
+    migrate(
+        server.url(OWNER, _TEMPLATE),
+        writer_role=WRITER,
+        reader_role=READER,
+        sealer_role=SEALER,
+        timeout_seconds=PATIENCE_SECONDS,
+    )
 
 
 def _programs() -> Path | None:

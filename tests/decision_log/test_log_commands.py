@@ -61,7 +61,7 @@ def test_a_log_is_verified_by_the_key_of_the_service(filled: LogDatabase, key_fi
     result = call("verify", "--output", "json")
 
     report = orjson.loads(result.stdout)
-    assert (result.exit_code, report["entries"], report["problems"]) == (0, 2, [])
+    assert (result.exit_code, report["entries"], report["problems"]) == (3, 2, [])
     assert report["log_keys"] == [read_public_key(key_file).id]
 
 
@@ -72,7 +72,7 @@ def test_an_auditor_needs_the_public_key_alone(filled: LogDatabase, key_file: Pa
     key_file.unlink()
 
     assert (shown.exit_code, "PRIVATE" in shown.stdout) == (0, False)
-    assert call("verify", "--key", tmp_path / "other.pem", "--key", tmp_path / "log.pem").exit_code == 0
+    assert call("verify", "--key", tmp_path / "other.pem", "--key", tmp_path / "log.pem").exit_code == 3
     assert call("verify", "--key", tmp_path / "other.pem").exit_code == 1
     assert "2 entries in 1 chains: TAMPERED (uncertified 1)" in call("verify", "--key", tmp_path / "other.pem").stdout
 

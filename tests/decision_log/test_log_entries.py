@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from ecs_admission.decision_log.certificates import Writer, certified_key, has_signed_entry
 from ecs_admission.decision_log.chain import NO_PREVIOUS, Head, entry_hash, seal, seal_all
-from ecs_admission.decision_log.entries import MAX_ENTRY_BYTES, canonical_bytes
+from ecs_admission.decision_log.entries import (
+    MAX_DETAIL_CHARACTERS,
+    MAX_ENTRY_BYTES,
+    EntryDraft,
+    build_event_draft,
+    build_node_draft,
+    canonical_bytes,
+)
 from ecs_admission.errors import RecordUnavailableError
 from ecs_admission.model import Action, Decision, DeployContext, Finding, Notice, Outcome, Place, UserInfo
 
@@ -74,6 +81,7 @@ def test_a_draft_says_who_asked_for_what_and_how_it_was_judged() -> None:
                 "name": "DB_PASSWORD",
                 "variant": None,
                 "exception": None,
+                "controls": ["ECS.8"],
             }
         ],
         "findingsTruncated": 0,
@@ -82,6 +90,8 @@ def test_a_draft_says_who_asked_for_what_and_how_it_was_judged() -> None:
         "error": {"code": "too-many", "pointer": "/containerDefinitions"},
         "timings": {"adapt": 41, "evaluate": 502},
         "body": hashlib.sha256(b'{"request":{},"object":{}}').hexdigest(),
+        "details": {},
+        "detailsTruncated": 0,
     }
 
 
@@ -101,6 +111,69 @@ def test_a_request_too_broken_to_have_an_operation_is_kept_as_well() -> None:
 
 def test_a_node_entry_has_the_keys_of_a_decision() -> None:
     assert make_node_draft().document.keys() == make_draft().document.keys()
+
+
+def test_a_node_that_starts_says_what_its_policies_soften() -> None:
+    draft = build_node_draft(
+        "node_start", entry_id="n", time_us=1, engine="embedded", revision="r", weakened=["rule x is gone"],
+        exceptions=["legacy-7"],
+        authentication="required",
+        keys={"signingKey": "k1"},
+    )  # fmt: skip
+    assert draft.document["details"] == {
+        "weakened": ["rule x is gone"],
+        "exceptions": ["legacy-7"],
+        "authentication": "required",
+        "signingKey": "k1",
+    }
+
+
+def event(details: dict[str, Any], user: UserInfo | None = None, kind: str = "log_read") -> EntryDraft:
+    return build_event_draft(kind, entry_id="e", time_us=1, user=user, details=details)
+
+
+def test_an_event_says_who_did_what() -> None:
+    details = {"query": "outcome=denied", "count": 3, "whole": True, "until": None, "rules": ["a/b", "c/d"]}
+    draft = event(details, UserInfo("token:audit", ("auditor",)))
+
+    assert (draft.kind, draft.document["kind"], draft.body) == ("log_read", "log_read", None)
+    assert draft.document["caller"] == {"username": "token:audit", "groups": ["auditor"]}
+    assert draft.document["details"] == details
+    assert draft.document.keys() == make_draft().document.keys()
+    assert seal(draft, WRITER, Head()).document["details"] == details
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        *({"a": value} for value in (1.5, b"", {}, {"b": 1}, ("x",), [1], [["x"]], [None], Outcome.DENIED)),
+        *({name: 1} for name in ("", "A", "a b", "ä", "a" * 41)),
+    ],
+)  # fmt: skip
+def test_details_are_flat(details: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="detail"):
+        event(details)
+
+
+def test_a_kind_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="no kind of entry"):
+        event({}, kind="decision")
+
+
+def test_what_is_too_long_for_an_entry_is_cut_and_counted() -> None:
+    draft = event({"reason": "x" * 9_000, "weakened": ["y" * 9_000] * 50, "others": ["z"] * 9, "name": "\udc80"})
+
+    details = draft.document["details"]
+    assert len(details["reason"]) == len(details["weakened"][0]) == MAX_DETAIL_CHARACTERS
+    assert details["reason"].endswith("x…")
+    assert details["name"] == "?"
+    assert draft.document["detailsTruncated"] == 50 - len(details["weakened"]) + 9 - len(details["others"]) > 0
+    assert MAX_ENTRY_BYTES - 3_000 < len(seal(draft, LONGEST, FARTHEST).content) <= MAX_ENTRY_BYTES
+
+
+def test_an_event_that_fits_only_without_its_caller_is_refused() -> None:
+    with pytest.raises(RecordUnavailableError):
+        event({}, UserInfo("x" * MAX_ENTRY_BYTES))
 
 
 def test_canonical_bytes_sort_keys_and_hold_no_blanks() -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
 from ecs_admission.decision_log.database import error_name
-from ecs_admission.decision_log.queries import MAX_LIMIT, LogReader, decode_cursor, encode_cursor
+from ecs_admission.decision_log.queries import MAX_LIMIT, Cursor, LogReader, decode_cursor, encode_cursor
 from ecs_admission.decision_log.schema import entries
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.errors import InputError, RecordUnavailableError, SettingsError
@@ -28,7 +28,7 @@ def pages(reader: LogReader, limit: int) -> list[list[str]]:
         cursor = page.next
 
 
-def decoded_or_error(cursor: str) -> tuple[int, str] | InputError:
+def decoded_or_error(cursor: str) -> Cursor | InputError:
     try:
         return decode_cursor(cursor)
     except InputError as error:
@@ -90,9 +90,21 @@ def test_a_limit_out_of_range_is_refused(log: DecisionLog, limit: int) -> None:
     assert (caught.value.code, caught.value.status) == ("bad-limit", 400)
 
 
-@given(st.integers(0, 10**16 - 1), st.uuids().map(str))
-def test_a_cursor_says_what_was_put_into_it(time_us: int, entry_id: str) -> None:
-    assert decode_cursor(encode_cursor(time_us, entry_id)) == (time_us, entry_id)
+NUMBERS = st.none() | st.integers(0, 10**16)
+CURSORS = st.builds(
+    Cursor,
+    query=st.text("0123456789abcdef", min_size=16, max_size=16),
+    as_of=NUMBERS,
+    since_us=NUMBERS,
+    until_us=NUMBERS,
+    time_us=st.integers(0, 10**16),
+    entry_id=st.uuids().map(str),
+)
+
+
+@given(CURSORS)
+def test_a_cursor_says_what_was_put_into_it(cursor: Cursor) -> None:
+    assert decode_cursor(encode_cursor(cursor)) == cursor
 
 
 @given(st.text(max_size=80) | st.text("ABCDEFabcdef0123456789-_=", max_size=80))
@@ -101,14 +113,16 @@ def test_any_other_cursor_is_refused_with_one_error(cursor: str) -> None:
 
     if isinstance(decoded, InputError):
         assert (decoded.code, decoded.status) == ("bad-cursor", 400)
-        assert str(decoded) == "the cursor is not one that this log gave; start without one"
+        assert str(decoded).startswith("the cursor is not one that this log gave")
     else:
-        assert encode_cursor(*decoded) == cursor
+        assert encode_cursor(decoded) == cursor
 
 
 @given(st.integers(0, 60), st.characters())
 def test_an_edited_cursor_is_refused_or_points_elsewhere(place: int, character: str) -> None:
-    cursor = encode_cursor(1_790_000_000_000_000, "0199d2d1-0000-7000-8000-000000000000")
+    cursor = encode_cursor(
+        Cursor("0" * 16, None, 1, None, 1_790_000_000_000_000, "0199d2d1-0000-7000-8000-000000000000")
+    )
     edited = cursor[:place] + character + cursor[place + 1 :]
 
     decoded = decoded_or_error(edited)

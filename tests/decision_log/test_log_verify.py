@@ -4,13 +4,14 @@ import orjson
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from ecs_admission.decision_log import verify
+from ecs_admission.decision_log import chain_walk, verdicts
 from ecs_admission.decision_log.chain import entry_hash
 from ecs_admission.decision_log.entries import canonical_bytes
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.schema import INDEX_PATHS, bodies, entries, index_columns, writers
 from ecs_admission.decision_log.store import DecisionLog
-from ecs_admission.decision_log.verify import Problem, Report, verify_chains
+from ecs_admission.decision_log.verdicts import Problem, Report
+from ecs_admission.decision_log.verify import Evidence, Extent, verify_log
 from ecs_admission.errors import RecordUnavailableError
 
 from .conftest import LOG_KEY, LogOpener, make_draft, make_node_draft
@@ -27,7 +28,7 @@ def filled(log: DecisionLog) -> DecisionLog:
 
 def walk(log: DecisionLog) -> Report:
     """What verification finds that knows the log's key."""
-    return verify_chains(log.reader, [LOG_KEY.public])
+    return verify_log(log.reader, Evidence([LOG_KEY.public]))
 
 
 def stored_bytes(database: LogDatabase, sequence: int) -> bytes:
@@ -45,24 +46,26 @@ def forge(database: LogDatabase, sequence: int, old: bytes, new: bytes, *, hash_
 
 
 def problems(report: Report) -> list[tuple[int, str]]:
-    return [(problem.sequence, problem.problem) for problem in report.problems]
+    """Without terms whose entry is not there, which whoever deletes an entry leaves behind."""
+    found = [(problem.sequence, problem.problem) for problem in report.problems]
+    return [each for each in found if each[1] != "stray-term"]
 
 
 def test_an_untouched_log_is_whole_and_the_summary_claims_no_more_than_was_seen(filled: DecisionLog) -> None:
     report = walk(filled)
 
-    assert (report.writers, report.entries, report.problems, report.exit_code) == (1, 6, (), 0)
+    assert (report.writers, report.entries, report.problems, report.exit_code) == (1, 6, (), 3)
     assert "6 entries in 1 chains: no entry was edited" in report.summary
-    for unseen in ("newest entries", "whole chain", "own keys", "older copy", "anchors"):
+    for unseen in ("newest entries", "whole chain", "own keys", "older copy", "no digests"):
         assert unseen in report.summary
 
 
 def test_a_long_chain_is_read_in_pages(filled: DecisionLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "_PAGE", 2)
+    monkeypatch.setattr(chain_walk, "PAGE", 2)
 
     report = walk(filled)
 
-    assert (report.entries, report.exit_code) == (6, 0)
+    assert (report.entries, report.problems) == (6, ())
 
 
 def test_an_edited_entry_is_found(filled: DecisionLog, database: LogDatabase) -> None:
@@ -114,7 +117,7 @@ def test_an_entry_that_was_added_by_somebody_without_the_key_is_found(
     row = {"hash": entry_hash(forged), "signature": signature, "bytes": forged, **index_columns(document)}
     database.tamper(insert(entries).values(row))
 
-    assert problems(walk(filled)) == [(6, "signature")]
+    assert problems(walk(filled)) == [(6, "signature"), (6, "missing-terms")]
 
 
 def test_a_writer_that_the_log_does_not_vouch_for_is_found(open_log: LogOpener, database: LogDatabase) -> None:
@@ -169,21 +172,21 @@ def test_a_whole_chain_that_is_gone_but_its_certificate_is_a_gap(filled: Decisio
 def test_without_a_key_certificates_are_believed_and_the_report_says_so(
     filled: DecisionLog, database: LogDatabase
 ) -> None:
-    report = verify_chains(filled.reader, [])
+    report = verify_log(filled.reader, Evidence([]))
 
     assert (report.problems, report.exit_code, report.log_keys) == ((), 3, ())
     assert "public key was not given" in report.summary
     database.tamper(update(entries).where(entries.c.sequence == 5).values(signature=bytes(64)))
-    assert verify_chains(filled.reader, []).exit_code == 1
+    assert verify_log(filled.reader, Evidence([])).exit_code == 1
 
 
 def test_of_several_keys_of_the_log_each_certifies(open_log: LogOpener, filled: DecisionLog) -> None:
     other = make_signing_key().public
 
-    report = verify_chains(filled.reader, [other, LOG_KEY.public])
+    report = verify_log(filled.reader, Evidence([other, LOG_KEY.public]))
 
-    assert (report.exit_code, set(report.log_keys)) == (0, {other.id, LOG_KEY.public.id})
-    assert verify_chains(filled.reader, [other]).counts == {"uncertified": 1}
+    assert (report.exit_code, set(report.log_keys)) == (3, {other.id, LOG_KEY.public.id})
+    assert verify_log(filled.reader, Evidence([other])).counts == {"uncertified": 1}
 
 
 @pytest.mark.parametrize("column", sorted(INDEX_PATHS.keys() - {"sequence", "writer"}))
@@ -212,7 +215,7 @@ def test_a_deleted_entry_leaves_a_gap(filled: DecisionLog, database: LogDatabase
 
     assert problems(report) == [(2, "gap")]
     assert report.exit_code == 2
-    assert "INCOMPLETE (gap 1)" in report.summary
+    assert "INCOMPLETE (gap 1, stray-term 8)" in report.summary
 
 
 def test_a_deleted_beginning_leaves_a_gap(filled: DecisionLog, database: LogDatabase) -> None:
@@ -273,7 +276,7 @@ def test_what_only_sqlite_lets_in_is_found(open_database: LogOpener, sqlite: SQL
         "UPDATE entries SET sequence = 'last' WHERE sequence = 2",
     )
 
-    assert problems(walk(log)) == [(1, "signature"), (2, "columns")]
+    assert problems(walk(log)) == [(2, "columns"), (1, "signature")]
 
 
 def test_a_chain_that_begins_with_a_decision_is_found(open_log: LogOpener, database: LogDatabase) -> None:
@@ -330,7 +333,7 @@ def test_what_is_edited_and_incomplete_is_tampered(filled: DecisionLog, database
 def test_all_problems_are_counted_and_some_are_listed(
     filled: DecisionLog, database: LogDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "MAX_LISTED", 2)
+    monkeypatch.setattr(verdicts, "MAX_LISTED", 2)
     database.tamper("UPDATE entries SET hash = 'x'")
 
     report = walk(filled)
@@ -342,13 +345,14 @@ def test_all_problems_are_counted_and_some_are_listed(
 def test_a_truncated_tail_goes_unseen_and_the_summary_says_so(filled: DecisionLog, database: LogDatabase) -> None:
     database.tamper(
         "DELETE FROM bodies WHERE id = (SELECT id FROM entries WHERE sequence = 5)",
+        "DELETE FROM entry_terms WHERE id = (SELECT id FROM entries WHERE sequence = 5)",
         "DELETE FROM entries WHERE sequence = 5",
     )
 
     report = walk(filled)
 
-    assert report.exit_code == 0
-    assert "cannot exclude that the newest entries of a chain" in report.summary
+    assert report.exit_code == 3
+    assert "newest entries of a chain or a whole chain may have been removed" in report.summary
 
 
 def test_a_log_that_cannot_be_read_proves_nothing(filled: DecisionLog, database: LogDatabase) -> None:
@@ -356,3 +360,32 @@ def test_a_log_that_cannot_be_read_proves_nothing(filled: DecisionLog, database:
 
     with pytest.raises(RecordUnavailableError):
         walk(filled)
+
+
+@pytest.mark.parametrize(
+    ("edit", "problem"),
+    [
+        ("DELETE FROM entry_terms WHERE id = (SELECT id FROM entries WHERE sequence = 2)", "missing-terms"),
+        ("UPDATE entry_terms SET term = 'rule=x' WHERE term LIKE 'rule=%' AND id = "
+         "(SELECT id FROM entries WHERE sequence = 2)", "unexpected-term"),
+        ("UPDATE entry_terms SET time = 7 WHERE term LIKE 'rule=%' AND id = "
+         "(SELECT id FROM entries WHERE sequence = 2)", "unexpected-term"),
+        ("INSERT INTO entry_terms SELECT 'rule=x', time, id FROM entries WHERE sequence = 2", "unexpected-term"),
+        ("INSERT INTO entry_terms VALUES ('rule=x', 1, 'nobody')", "stray-term"),
+    ],
+)  # fmt: skip
+def test_edited_terms_are_found(filled: DecisionLog, database: LogDatabase, edit: str, problem: str) -> None:
+    database.tamper(edit)
+
+    report = walk(filled)
+
+    assert report.counts[problem] == 1
+    assert report.exit_code == (1 if problem == "unexpected-term" else 2)
+
+
+def test_a_signature_that_others_speak_for_is_checked_on_request(filled: DecisionLog, database: LogDatabase) -> None:
+    database.tamper(update(entries).where(entries.c.sequence == 2).values(signature=bytes(64)))
+
+    assert problems(walk(filled)) == []
+    report = verify_log(filled.reader, Evidence([LOG_KEY.public]), Extent(every_signature=True))
+    assert problems(report) == [(2, "signature")]

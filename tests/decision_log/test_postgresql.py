@@ -16,7 +16,7 @@ from ecs_admission.decision_log.connections import database_at
 from ecs_admission.decision_log.database import error_name
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.store import DecisionLog, check_database
-from ecs_admission.decision_log.verify import verify_chains
+from ecs_admission.decision_log.verify import Evidence, verify_log
 from ecs_admission.errors import RecordUnavailableError, SettingsError
 
 from .conftest import LOG_KEY, LogOpener, make_draft
@@ -43,7 +43,7 @@ def proxied(open_database: LogOpener, postgresql: PostgreSQLLog, proxy: PostgreS
 
 
 def is_whole(log: DecisionLog) -> bool:
-    return verify_chains(log.reader, [LOG_KEY.public]).exit_code == 0
+    return verify_log(log.reader, Evidence([LOG_KEY.public])).problems == ()
 
 
 def stored_ids(postgresql: PostgreSQLLog) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from ecs_admission.decision_log.connections import database_at, database_folder
 from ecs_admission.decision_log.store import DecisionLog
-from ecs_admission.decision_log.verify import verify_chains
+from ecs_admission.decision_log.verify import Evidence, verify_log
 from ecs_admission.errors import RecordUnavailableError, SettingsError
 
 from .conftest import LOG_KEY, LogOpener, make_draft
@@ -58,7 +58,7 @@ def test_a_full_disk_is_told_and_breaks_no_chain(log: DecisionLog) -> None:
         log.append(make_draft(body=bytes(200_000)), deadline_seconds=5)
 
     assert log.append(make_draft(), deadline_seconds=5).sequence == 1
-    assert verify_chains(log.reader, [LOG_KEY.public]).exit_code == 0
+    assert verify_log(log.reader, Evidence([LOG_KEY.public])).problems == ()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.engines.opa import OpaEngine
 from ecs_admission.engines.pack import OPA_ARTEFACT, Pack, load_pack
 from ecs_admission.engines.protocol import PolicyEngine
+from ecs_admission.engines.sources import read_sources
 from ecs_admission.errors import AdmissionError, CannotDecideError, DeadlineError, EngineUnavailableError
 from ecs_admission.model import Evaluation, PolicyInput, RawFinding, new_decision_id
 from tests.engines.fake import FakeEngine
@@ -237,7 +238,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rule = policies / "admission" / "rules" / "extra" / "endless"
     rule.mkdir(parents=True)
     (rule / "endless.rego").write_text(ENDLESS)
-    build_pack(policies, folder / "pack", opa=opa_program())
+    build_pack(read_sources(policies), folder / "pack", opa=opa_program())
     return folder / "pack"
 
 

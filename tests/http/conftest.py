@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import pytest
 from flask.testing import FlaskClient
 
-from ecs_admission.app import node_entry
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask
+from ecs_admission.journal import node_entry
 from ecs_admission.model import Refusal, new_decision_id
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision

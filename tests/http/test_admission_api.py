@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import string
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import jsonpatch
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -20,17 +21,19 @@ from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.engines.pack import Pack
 from ecs_admission.errors import RecordUnavailableError
-from ecs_admission.model import Action
+from ecs_admission.model import Action, Refusal
 from ecs_admission.project.detectors.protocol import Detector
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.revision import Revision, prepare
-from tests.http.conftest import COMPLIANT, NOW, leaky
+from tests.http.conftest import COMPLIANT, NOW, Serve, leaky
 
 OPERATION = "/v1/operations/RegisterTaskDefinition"
 REVIEWS = "/v1/admission/reviews"
 PROBLEM = "application/problem+json"
 ECS = {"group": "ecs.amazonaws.com", "version": "2014-11-13"}
-CAUSE_KEYS = {"reason", "message", "field", "severity", "container", "name", "remediation", "link"}
+CAUSE_KEYS = {
+    "reason", "message", "field", "severity", "container", "name", "remediation", "link", "controls", "fix"
+}  # fmt: skip
 
 
 def canary() -> str:
@@ -115,6 +118,36 @@ class TestDecisions:
         assert "DB_PASSWORD" in cause["remediation"]
         assert cause["link"].startswith("https://")
 
+    def test_a_cause_that_can_be_mended_says_how(self, client: FlaskClient) -> None:
+        word = canary()
+        answer = client.post(f"{OPERATION}?environment=prod&account=111122223333&region=eu-central-1", json=leaky(word))
+        (cause,) = answer.get_json()["response"]["status"]["details"]["causes"]
+        arn = "arn:aws:ssm:eu-central-1:111122223333:parameter/prod/web/DB_PASSWORD"
+        patched = jsonpatch.apply_patch(leaky(word), cause["fix"]["patch"])
+        (container,) = patched["containerDefinitions"]
+        assert container["environment"] == []
+        assert container["secrets"] == [{"name": "DB_PASSWORD", "valueFrom": arn}]
+        assert cause["fix"]["statements"][0]["Resource"] == [arn]
+        assert [command.split()[:3] for command in cause["fix"]["commands"]] == [["aws", "ssm", "put-parameter"]]
+        assert cause["fix"]["left"]
+
+    @pytest.mark.parametrize("path", [OPERATION, REVIEWS])
+    def test_the_patch_of_an_answer_leads_to_allow(self, client: FlaskClient, path: str) -> None:
+        document = leaky(canary())
+        body = document if path == OPERATION else review(document)
+        response = client.post(path, json=body).get_json()["response"]
+        assert response["patchType"] == "JSONPatch"
+        patched = jsonpatch.apply_patch(document, json.loads(base64.b64decode(response["patch"])))
+        again = client.post(path, json=patched if path == OPERATION else review(patched)).get_json()["response"]
+        assert again["allowed"] is True
+        assert again.keys().isdisjoint({"patch", "patchType"})
+
+    def test_a_patch_means_places_of_the_document_that_was_sent(self, client: FlaskClient) -> None:
+        described = {"taskDefinition": leaky(canary())}
+        response = client.post(OPERATION, json=described).get_json()["response"]
+        patched = jsonpatch.apply_patch(described, json.loads(base64.b64decode(response["patch"])))
+        assert client.post(OPERATION, json=patched).status_code == 200
+
     def test_the_message_alone_is_enough_for_a_build_log(self, client: FlaskClient) -> None:
         status = client.post(OPERATION, json=leaky(canary())).get_json()["response"]["status"]
         (cause,) = status["details"]["causes"]
@@ -124,7 +157,9 @@ class TestDecisions:
     def test_the_annotations_name_the_record_and_the_revision(self, client: FlaskClient, revision: Revision) -> None:
         response = client.post(OPERATION, json=COMPLIANT).get_json()["response"]
         annotations = response["auditAnnotations"]
-        assert annotations == {"decision-id": newest(client)["id"], "policy-revision": revision.id}
+        entry = newest(client)
+        receipt = f"{entry['id']}:{entry['writer']}:{entry['sequence']}:{entry['hash']}"
+        assert annotations == {"decision-id": entry["id"], "policy-revision": revision.id, "receipt": receipt}
         assert response["uid"] == annotations["decision-id"]
 
     def test_warnings_are_short_and_do_not_deny(self, client: FlaskClient) -> None:
@@ -348,7 +383,7 @@ class TestContext:
 
     @pytest.mark.parametrize("query", ["", "?environment=nowhere"])
     def test_a_missing_or_unknown_environment_is_judged_by_the_strictest(
-        self, serve: Callable[[Revision], FlaskClient], revision: Revision, query: str
+        self, serve: Serve, revision: Revision, query: str
     ) -> None:
         client = serve(_lenient(revision, "dev", "test", "staging"))
         assert client.post(f"{OPERATION}?environment=dev", json=leaky(canary())).status_code == 200
@@ -377,7 +412,7 @@ class TestAccounts:
     @pytest.fixture
     def client(
         self,
-        serve: Callable[[Revision], FlaskClient],
+        serve: Serve,
         pack: Pack,
         embedded: EmbeddedEngine,
         detectors: tuple[Detector, ...],
@@ -417,7 +452,7 @@ class TestAccounts:
         ],
     )
     def test_a_milder_judge_is_only_that_of_its_own_accounts(
-        self, serve: Callable[[Revision], FlaskClient], revision: Revision, query: str, status: int
+        self, serve: Serve, revision: Revision, query: str, status: int
     ) -> None:
         lenient = _lenient(revision, "dev")
         governance = replace(lenient.governance, accounts={"111122223333": "dev"})
@@ -556,7 +591,7 @@ class TestHttp:
     def test_no_url_is_mended_by_a_redirect_that_repeats_it(self, client: FlaskClient, path: str, method: str) -> None:
         word = canary()
         answer = client.open(path.replace("WORD", word), method=method)
-        assert answer.status_code in (404, 405)
+        assert answer.status_code in (404, 405, 421)  # the client takes what follows // for a host
         assert "Location" not in answer.headers
         assert word not in answer.get_data(as_text=True) + str(answer.headers)
 
@@ -577,10 +612,26 @@ class TestHttp:
         expected = {"status": "ok", "checks": {"engine": "ok", "decision_log": "ok"}, "revision": revision.id}
         assert client.get("/readyz").get_json() == expected
 
+    def test_readiness_tells_of_policies_that_were_refused_and_stays_ready(
+        self, serve: Serve, revision: Revision
+    ) -> None:
+        state: list[Refusal | None] = [Refusal("words/data.yaml:3: expected a list", 1_790_000_000)]
+        client = serve(revision, refused=lambda: state[0])
+        answer = client.get("/readyz")
+        assert answer.status_code == 200
+        assert answer.get_json() == {
+            "status": "ok",
+            "checks": {"engine": "ok", "decision_log": "ok"},
+            "revision": revision.id,
+            "refused": {"reason": "words/data.yaml:3: expected a list", "since": 1_790_000_000},
+        }
+        state[0] = None
+        assert "refused" not in client.get("/readyz").get_json()
+
     def test_a_closed_log_is_neither_ready_nor_readable(
         self, client: FlaskClient, log: DecisionLog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(**_: Any) -> None:
+        def broken(*_: Any, **__: Any) -> None:
             raise RecordUnavailableError("the decision log cannot be read: SQLITE_IOERR")
 
         monkeypatch.setattr(log.reader, "list_entries", broken)

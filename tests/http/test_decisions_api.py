@@ -11,10 +11,12 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from ecs_admission.decision_log.queries import encode_cursor
+from ecs_admission.decision_log.filters import Filters
+from ecs_admission.decision_log.queries import Cursor, encode_cursor
 from tests.http.conftest import COMPLIANT, leaky
 
 OPERATION = "/v1/operations/RegisterTaskDefinition"
+CURSOR = encode_cursor(Cursor(Filters().key, None, None, None, 1, "x"))
 
 
 def canary() -> str:
@@ -102,7 +104,7 @@ def test_a_parameter_given_twice_is_refused(client: FlaskClient, query: str) -> 
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "WORD", "WORD==", "\u00e9", encode_cursor(1, "x") + "=", encode_cursor(1, "x")[:-1], encode_cursor(-1, "x")],
+    ["", "WORD", "WORD==", "\u00e9", CURSOR + "=", CURSOR[:-1], CURSOR + "A"],
 )
 def test_a_cursor_that_is_none_is_refused(client: FlaskClient, cursor: str) -> None:
     word = canary()
@@ -154,3 +156,92 @@ def test_a_list_and_a_single_decision_agree(client: FlaskClient) -> None:
     (item,) = client.get("/v1/decisions").get_json()["items"]
     found = client.get(f"/v1/decisions/{item['id']}").get_json()
     assert item == found["entry"] | {"hash": found["hash"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("outcome=denied", 1),
+        ("outcome=denied,allowed", 2),
+        ("outcome=denied&outcome=allowed", 2),
+        ("outcome=!denied", 1),
+        ("outcome=denied&rule=plaintext/environment&container=app", 1),
+        ("outcome=allowed&rule=plaintext/environment", 0),
+        ("rule=!plaintext/environment", 1),
+        ("severity=critical,high", 1),
+        ("environment=prod&since=2001-01-01", 1),
+        ("environment=!prod", 1),
+        ("since=2999-01-01", 0),
+        ("until=2000-01-01T00:00:00Z", 0),
+        ("family=web&operation=RegisterTaskDefinition&caller=system:anonymous", 2),
+        ("family=other", 0),
+        ("kind=node_start", 1),
+    ],
+)
+def test_decisions_are_found_by_what_they_are(client: FlaskClient, query: str, expected: int) -> None:
+    ask(client, 1)
+    client.post(OPERATION, json=leaky(canary()), query_string={"environment": "prod"})
+
+    answer = client.get(f"/v1/decisions?{query}")
+
+    assert [answer.status_code, len(answer.get_json()["items"])] == [200, expected]
+
+
+def test_pages_of_a_filter_follow_each_other(client: FlaskClient) -> None:
+    ids = ask(client, 3)
+    client.post(OPERATION, json=leaky(canary()))
+
+    first = client.get("/v1/decisions?outcome=allowed&limit=2").get_json()
+    second = client.get(f"/v1/decisions?outcome=allowed&limit=2&cursor={first['next']}").get_json()
+
+    assert [item["id"] for item in (*first["items"], *second["items"])] == sorted(ids, reverse=True)
+    assert client.get(f"/v1/decisions?outcome=denied&cursor={first['next']}").get_json()["code"] == "bad-cursor"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("since", "WORD"),
+        ("until", "24"),
+        ("outcome", "WORD"),
+        ("outcome", "denied,WORD"),
+        ("outcome", "!WORD"),
+        ("severity", "WORD"),
+        ("account", "WORD"),
+        ("region", "WORD"),
+        ("rule", "WORD"),
+        ("fingerprint", "WORD"),
+        ("family", ""),
+        ("kind", "WORD"),
+        ("as_of", "WORD"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_by_the_name_of_its_parameter(
+    client: FlaskClient, name: str, value: str
+) -> None:  # fmt: skip
+    word = canary()
+
+    answer = client.get("/v1/decisions", query_string={name: value.replace("WORD", word)})
+
+    document = answer.get_json()
+    assert [answer.status_code, document["code"], document["field"]] == [400, "invalid-parameter", name]
+    assert f"parameter {name} must be " in document["title"]
+    assert word not in answer.get_data(as_text=True)
+
+
+def test_a_name_that_is_nearly_right_is_told(client: FlaskClient) -> None:
+    assert client.get("/v1/decisions?familly=web").get_json()["title"].endswith("was family meant?")
+
+
+def test_statistics_count_what_is_asked_for(client: FlaskClient) -> None:
+    ask(client, 2)
+    client.post(OPERATION, json=leaky(canary()))
+
+    counted = client.get("/v1/statistics?since=2001-01-01").get_json()
+
+    assert counted["total"] == 3
+    assert counted["outcomes"] == [{"outcome": "allowed", "count": 2}, {"outcome": "denied", "count": 1}]
+    assert counted["rules"] == [{"rule": "plaintext/environment", "count": 1}]
+    assert counted["families"] == [{"family": "web", "count": 3}]
+    assert [day["count"] for day in counted["days"]] == [3]
+    assert client.get("/v1/statistics?limit=1").get_json()["code"] == "unknown-parameter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -21,9 +22,11 @@ from ecs_admission.adapt.operations import OPERATIONS, VERBS
 from ecs_admission.catalogue import SEVERITIES
 from ecs_admission.decision_log.queries import MAX_LIMIT
 from ecs_admission.http.openapi import description
-from ecs_admission.model import Action, Outcome
+from ecs_admission.model import Action, Outcome, Refusal
 from ecs_admission.review import CannotDecideError, Reviewer
-from tests.http.conftest import COMPLIANT, leaky
+from ecs_admission.revision import Revision
+from tests.http.conftest import COMPLIANT, Serve, leaky
+from tests.policies.examples import load_examples
 
 OPERATION = "/v1/operations/RegisterTaskDefinition"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -143,6 +146,21 @@ def test_the_example_of_a_denial_is_one() -> None:
     validator.validate(description()["components"]["examples"]["Denied"]["value"])
 
 
+def test_the_fix_of_the_example_is_the_one_that_the_service_offers(client: FlaskClient) -> None:
+    """And so are its controls: whoever codes against the example gets what it shows."""
+    response = description()["components"]["examples"]["Denied"]["value"]["response"]
+    (example,) = response["status"]["details"]["causes"]
+    assert json.loads(base64.b64decode(response["patch"])) == example["fix"]["patch"]
+    context = {"environment": "prod", "account": "111122223333", "region": "eu-central-1"}
+    body = leaky("hunter2-hunter2") | {"executionRoleArn": "arn:aws:iam::111122223333:role/web-execution"}
+    answer = client.post(OPERATION, json=body, query_string=context).get_json()
+    (cause,) = answer["response"]["status"]["details"]["causes"]
+    assert set(example["controls"]) <= set(cause["controls"])
+    for part in ("patch", "commands", "left"):
+        assert example["fix"][part] == cause["fix"][part]
+    assert [s for s in cause["fix"]["statements"] if "Sid" not in s] == example["fix"]["statements"]
+
+
 def review(obj: Any, **request: Any) -> dict[str, Any]:
     return {
         "apiVersion": "admission.k8s.io/v1",
@@ -215,6 +233,28 @@ def test_answers_of_the_decision_log_have_the_documented_form(client: FlaskClien
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
 def test_answers_of_the_service_itself_have_the_documented_form(client: FlaskClient, path: str) -> None:
     check(client.get(path), path, "get")
+
+
+def test_refused_policies_are_told_in_the_documented_form(serve: Serve, revision: Revision) -> None:
+    check(serve(revision, refused=lambda: Refusal("no", 1)).get("/readyz"), "/readyz", "get")
+
+
+def test_every_operation_of_a_patch_is_in_the_document(client: FlaskClient) -> None:
+    """Each example of a rule that is denied, so that each way to mend is among them."""
+    documented = schema("PatchOperation")
+    validator = Draft202012Validator(documented)
+    seen = set()
+    for example in load_examples():
+        if example.causes:
+            body, _ = example.body()
+            path = f"/v1/operations/{example.operation}"
+            answer = client.post(path, data=body, query_string=example.context)
+            if answer.status_code == 403:
+                check(answer, "/v1/operations/{operation}", "post")
+                for operation in json.loads(base64.b64decode(answer.get_json()["response"].get("patch", "W10="))):
+                    validator.validate(operation)
+                    seen.add(operation["op"])
+    assert seen >= {"add", "remove"}
 
 
 def test_a_wrong_method_is_answered_in_the_documented_form(client: FlaskClient) -> None:

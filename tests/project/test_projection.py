@@ -306,6 +306,12 @@ def test_free_text_is_redacted_and_identifiers_are_shown(revision: Revision) -> 
     }
 
 
+def test_an_empty_identifier_is_shown_as_what_it_is(revision: Revision) -> None:
+    document = task(container(), taskRoleArn="", volumes=[{"name": "a b", "host": {"sourcePath": ""}}])
+    shown = project(revision, document).object
+    assert (shown["taskRoleArn"], shown["volumes"]) == ("", [{"name": "<redacted-1>", "host": {"sourcePath": ""}}])
+
+
 def test_a_literal_is_described_without_being_shown(revision: Revision, key: FingerprintKey) -> None:
     (literal,) = project(revision, environment([("PORT", "80"), ("DB_PASSWORD", "")])).literals
     assert literal == {

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from ecs_admission.catalogue import Rule
 from ecs_admission.decide import refused
 from ecs_admission.errors import CannotDecideError, InputError
-from ecs_admission.model import Action, Decision, Finding, JSONObject, Notice, Outcome, Place
+from ecs_admission.model import Action, Decision, Finding, Fix, JSONObject, Notice, Outcome, Place
 from ecs_admission.respond.admission_review import MAX_WARNING_CHARS, problem, review_response
 
 CATALOGUE = {
     "a/one": Rule(
-        "a/one", "t", "d", "w", "high", Action.DENY, "{place} is wrong", "Mend {name}.", "https://example.com/one"
+        "a/one", "t", "d", "w", "high", Action.DENY, "{place} is wrong", "Mend {name}.", "https://example.com/one",
+        controls=("AWS-FSBP:ECS.8",),
     )
-}
+}  # fmt: skip
+FIX = Fix(
+    patch=({"op": "remove", "path": "/x/0"},),
+    statements=({"Effect": "Allow", "Action": ["ssm:GetParameters"], "Resource": ["arn"]},),
+    commands=("aws ssm put-parameter",),
+    left=("store the value",),
+)
 
 
 def finding(action: Action = Action.DENY, exception: str | None = None, pointer: str = "/x/0") -> Finding:
@@ -65,12 +75,42 @@ def test_a_deny_says_what_where_and_how_to_mend_it() -> None:
                         "name": "KEY",
                         "remediation": "Mend KEY.",
                         "link": "https://example.com/one",
+                        "controls": ["AWS-FSBP:ECS.8"],
                     }
                 ]
             },
         },
         "auditAnnotations": {"decision-id": "d1", "policy-revision": "sha256:one"},
     }
+
+
+def test_a_deny_that_can_be_mended_says_how_and_offers_one_patch() -> None:
+    operations = ({"op": "remove", "path": "/x/0"}, {"op": "remove", "path": "/y"})
+    given = replace(decision(finding(), finding(pointer="/z")), fixes=(FIX, None), patch=operations)
+    response = respond(given)
+    first, second = response["status"]["details"]["causes"]
+    assert first["fix"] == {
+        "patch": [{"op": "remove", "path": "/x/0"}],
+        "statements": [{"Effect": "Allow", "Action": ["ssm:GetParameters"], "Resource": ["arn"]}],
+        "commands": ["aws ssm put-parameter"],
+        "left": ["store the value"],
+    }
+    assert "fix" not in second
+    assert response["patchType"] == "JSONPatch"
+    assert orjson.loads(base64.b64decode(response["patch"], validate=True)) == list(operations)
+
+
+def test_a_fix_belongs_to_the_denial_at_the_same_place_in_the_list() -> None:
+    findings = finding(Action.WARN), finding(pointer="/a"), finding(Action.DENY, "e1"), finding(pointer="/b")
+    causes = respond(replace(decision(*findings), fixes=(None, FIX)))["status"]["details"]["causes"]
+    assert [(cause["field"], "fix" in cause) for cause in causes] == [("/a", False), ("/b", True)]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_without_operations_and_with_an_allow_there_is_no_patch(outcome: Outcome) -> None:
+    assert "patch" not in respond(Decision(outcome, "", "m"))
+    offered = respond(Decision(outcome, "", "m", patch=({"op": "remove", "path": "/x"},)))
+    assert ("patch" in offered, "patchType" in offered) == (not offered["allowed"],) * 2
 
 
 def test_the_message_alone_has_a_line_for_each_finding() -> None:

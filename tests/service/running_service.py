@@ -102,9 +102,15 @@ class RunningService:
 
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        return [
-            int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        ]
+        return [pid for pid in self._children() if b"seal" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def sealers(self) -> list[int]:
+        """The process ids of the sealers: one, or none."""
+        return [pid for pid in self._children() if b"seal" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def _children(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
 
     def stop(self) -> int:
         """End it as an operator would, and return its exit status. Kills it when it does not end."""
@@ -123,6 +129,13 @@ class RunningService:
     def verify_log(self) -> subprocess.CompletedProcess[str]:
         """Run `ecs-admission log verify` on its log."""
         return run_command("log", "verify", environment=self.environment)
+
+    def log_problems(self) -> list[Any]:
+        """What that finds, also where nobody seals and it cannot tell everything."""
+        done = run_command("log", "verify", "--output", "json", environment=self.environment)
+        assert [done.returncode in (0, 3), done.stderr] == [True, ""]
+        found: list[Any] = orjson.loads(done.stdout)["problems"]
+        return found
 
 
 def clean_environment(**settings: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import sqlite3
 import sys
 import time
@@ -22,12 +23,12 @@ from flask.testing import FlaskClient
 from ecs_admission import review as pipeline
 from ecs_admission import telemetry
 from ecs_admission.adapt.wrappers import WRAPPERS
-from ecs_admission.app import node_entry
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask
+from ecs_admission.journal import node_entry
 from ecs_admission.model import new_decision_id
 from ecs_admission.project.projection import Projector
 from ecs_admission.review import Reviewer
@@ -43,7 +44,7 @@ _JSON = {"Content-Type": "application/json"}
 def assert_silent(canaries: Canaries, service: RunningService, answers: list[bytes]) -> None:
     """Fail if a word came out: in an answer, in what the service wrote, keeps or tells, or in OPA's own log."""
     assert len(canaries.words) > 0
-    assert canaries.found_in(b"\0".join(answers)) == []
+    assert canaries.found_in(b"\0".join([*answers, *map(patches, answers)])) == []
     listed = service.get("/v1/decisions?limit=200")
     told = [listed.body, service.get("/readyz").body, service.get("/openapi.json").body]
     if listed.status == 200:
@@ -53,6 +54,68 @@ def assert_silent(canaries: Canaries, service: RunningService, answers: list[byt
     assert {service.stdout, service.stderr, service.database} <= set(files)
     for path in files:
         assert (path.name, canaries.found_in(path.read_bytes())) == (path.name, [])
+
+
+def patches(answer: bytes) -> bytes:
+    """The patches in an answer, which are in base64."""
+    return b"\0".join(base64.b64decode(found) for found in re.findall(rb'"patch": ?"([^"]*)"', answer))
+
+
+def leaks(canaries: Canaries) -> Any:
+    """A request with leaks of every kind that can be mended, each value with a harmless rest that is a word as well."""
+    rest = f"quarterly-{canaries.word()}"
+    canaries.words.append("harmless-rest-of-the-text")
+
+    def text(secret: str) -> str:
+        return f"--mode={rest} harmless-rest-of-the-text {secret} harmless-rest-of-the-text"
+
+    def variables() -> list[dict[str, str]]:
+        keys = {
+            "AWS_ACCESS_KEY_ID": text("AKIA" + canaries.word()[:16].upper()),
+            "AWS_SECRET_ACCESS_KEY": canaries.word(),
+        }
+        plain = {"DB_PASSWORD": canaries.word(), "API_TOKEN": text(canaries.word()), "NOTE": text("nothing")}
+        misplaced = {"SMTP_PASSWORD": f"arn:aws:secretsmanager:eu-west-1:111122223333:secret:{canaries.word()}"}
+        return [{"name": name, "value": value} for name, value in (keys | plain | misplaced).items()]
+
+    password = f"--password={canaries.word()}"
+    app = {
+        "name": "app",
+        "image": f"https://user:{canaries.word()}@registry.example.com/app:1",
+        "environment": [*variables(), {"name": "DB_PASSWORD", "value": canaries.word()}],
+        "secrets": [
+            {"name": "API_TOKEN", "valueFrom": canaries.word()},
+            {"name": "OTHER", "valueFrom": text(canaries.word())},
+            {"name": "DB_PASSWORD", "valueFrom": f"/prod/{canaries.word()}"},
+        ],
+        "command": ["serve", f"{password} {rest}", "--token", text(canaries.word())],
+        "entryPoint": ["/bin/sh", "-c", f"DB_PASSWORD={canaries.word()} exec {rest}"],
+        "healthCheck": {"command": ["CMD-SHELL", f"curl -u admin:{canaries.word()} {rest}"]},
+        "dockerLabels": {"password": text(canaries.word()), "note": rest},
+        "logConfiguration": {
+            "logDriver": "splunk",
+            "options": {"splunk-token": canaries.word(), "splunk-url": f"https://{rest}.example.com", "tag": rest},
+        },
+        "repositoryCredentials": {"credentialsParameter": text(canaries.word())},
+        "mountPoints": [{"sourceVolume": "shared", "containerPath": f"/{rest}", "readOnly": False}],
+    }
+    sidecar = {
+        "name": "writer",
+        "image": "writer:1",
+        "essential": True,
+        "environment": variables(),
+        "mountPoints": [{"sourceVolume": "shared", "containerPath": f"/{rest}"}],
+    }
+    return {
+        "family": "web",
+        "containerDefinitions": [app, sidecar],
+        "volumes": [
+            {"name": "shared", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True,
+                                                             "driverOpts": {"password": text(canaries.word())}}},
+            {"name": "efs", "efsVolumeConfiguration": {"fileSystemId": "fs-12345678", "rootDirectory": f"/{rest}"}},
+        ],
+        "tags": [{"key": "token", "value": text(canaries.word())}],
+    }  # fmt: skip
 
 
 def post(service: RunningService, path: str, body: bytes, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
@@ -79,6 +142,30 @@ class TestTheRunningService:
                 status, answer = post(service, path, sent)
                 answers.append(answer)
                 assert [status, b'"allowed":false' in answer] == [403 if path == OPERATION else 200, True]
+        assert_silent(canaries, service, answers)
+
+    def test_how_to_mend_a_request_is_said_in_silence(self, service: RunningService) -> None:
+        """Neither a secret nor the harmless rest of its text: what stays of it a person has to write again."""
+        canaries, answers = Canaries(), []
+        body = leaks(canaries)
+        described = {"taskDefinition": body}
+        context = "?environment=prod&account=111122223333&region=eu-central-1"
+        for path, sent in (
+            (f"{OPERATION}{context}", orjson.dumps(body)),
+            (OPERATION, orjson.dumps(described)),
+            (REVIEWS, review(object=body, options={"environment": "dev"})),
+        ):
+            _, answer = post(service, path, sent)
+            answers.append(answer)
+            for part in (
+                b'"patchType":"JSONPatch"',
+                b'"patch":[{"op":',
+                b'"statements":[{"',
+                b'"commands":["aws ',
+                b'"left":["',
+            ):
+                assert part in answer
+            assert b'"op":"remove"' in patches(answer)
         assert_silent(canaries, service, answers)
 
     @pytest.mark.parametrize("operation", ["RegisterTaskDefinition", "RegisterDaemonTaskDefinition"])
@@ -251,7 +338,7 @@ class TestTheRunningService:
 
     def test_broken_framing_is_refused_in_silence(self, service: RunningService) -> None:
         canaries = Canaries()
-        line = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\n"
+        line = f"POST {OPERATION} HTTP/1.1\r\nHost: localhost\r\n"
         word, body = canaries.word, orjson.dumps(COMPLIANT | {"family": canaries.word()}).decode()
         wrong = [
             f"{line}Content-Length: 10\r\n\r\n{body}",
@@ -273,10 +360,10 @@ class TestTheRunningService:
             f"{line} folded {word()}\r\n\r\n",
             f"{line}Expect: {word()}\r\nContent-Length: 2\r\n\r\n{{}}",
             f"{line}Upgrade: {word()}\r\nConnection: upgrade, {word()}\r\nContent-Length: 2\r\n\r\n{{}}",
-            f"POST /{word()} {word()} HTTP/1.1\r\nHost: x\r\n\r\n",
+            f"POST /{word()} {word()} HTTP/1.1\r\nHost: localhost\r\n\r\n",
             f"POST /{word()} HTTP/9.9\r\nHost: {word()}\r\n\r\n",
             f"POST /{word()} {word()}\r\n\r\n",
-            f"POST {'/' + word() * 400} HTTP/1.1\r\nHost: x\r\n\r\n",
+            f"POST {'/' + word() * 400} HTTP/1.1\r\nHost: localhost\r\n\r\n",
             f"{word()}\r\n\r\n",
             f"{word()} {word()} {word()}\r\n{word()}\r\n\r\n",
             f"\x16\x03\x01{word()}\r\n\r\n",
@@ -355,6 +442,14 @@ def test_a_word_is_found_however_it_is_written() -> None:
         assert alone.found_in("".join(texts).replace(word, "").encode()) == []
 
 
+def test_a_word_in_a_patch_is_found() -> None:
+    canaries = Canaries()
+    operations = orjson.dumps([{"op": "add", "path": "/x", "value": f"rest {canaries.word()}"}])
+    answer = b'{"response":{"patchType":"JSONPatch","patch":"' + base64.b64encode(operations) + b'"}}'
+    assert patches(answer) == operations
+    assert canaries.found_in(patches(answer)) != []
+
+
 class TestInProcess:
     """The same without a server, fast enough to try positions one by one."""
 
@@ -407,7 +502,8 @@ class TestInProcess:
             response = answer.get_json()
             decision_id = response.get("decisionId") or response["response"]["auditAnnotations"]["decision-id"]
             entry = client.get(f"/v1/decisions/{decision_id}").get_data()
-            if canaries.found_in(answer.get_data() + entry + lines().encode()):
+            offered = patches(answer.get_data())
+            if canaries.found_in(answer.get_data() + offered + entry + lines().encode()):
                 shown.append(name)
             everything.words += canaries.words
             count += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.service.running_service import (
     clean_environment,
     run_command,
     run_service,
+    wait_until,
 )
 
 pytestmark = pytest.mark.service
@@ -66,19 +69,24 @@ def test_a_chunked_body_is_read_whatever_its_type(service: RunningService, conte
     body = orjson.dumps(leaky())
     half = len(body) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:half], body[half:], b""))
-    head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        f"POST {OPERATION} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    )
     assert service.send(head.encode() + chunks).startswith(b"HTTP/1.1 403 ")
 
 
 def test_a_chunked_body_of_more_than_a_mebibyte_is_refused(service: RunningService) -> None:
     chunks = (b"10000\r\n" + b" " * 0x10000 + b"\r\n") * 17 + b"0\r\n\r\n"
-    head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    head = f"POST {OPERATION} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     assert service.send(head.encode() + chunks).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_body_that_arrives_in_part_is_not_judged(service: RunningService) -> None:
     body = orjson.dumps(COMPLIANT)
-    head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 1}\r\nConnection: close\r\n\r\n"
+    head = (
+        f"POST {OPERATION} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body) + 1}\r\nConnection: close\r\n\r\n"
+    )
     answer = service.send(head.encode() + body)
     assert not answer or answer.startswith(b"HTTP/1.1 400 ")
     assert b"allowed" not in answer
@@ -87,7 +95,7 @@ def test_a_body_that_arrives_in_part_is_not_judged(service: RunningService) -> N
 @pytest.mark.parametrize("rest", [b"", b"0", b"0\r\n", b"5\r\nab", b"zz\r\nab\r\n0\r\n\r\n", b"-1\r\n\r\n"])
 def test_chunks_that_break_off_are_not_judged(service: RunningService, rest: bytes) -> None:
     body = orjson.dumps(COMPLIANT)
-    head = f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    head = f"POST {OPERATION} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     answer = service.send(head.encode() + b"%x\r\n%s\r\n" % (len(body), body) + rest)
     assert not answer or answer.startswith(b"HTTP/1.1 400 ")
     assert b"allowed" not in answer
@@ -106,7 +114,7 @@ def test_no_redirect_repeats_a_url(service: RunningService, path: str) -> None:
 def test_expectations_are_met(service: RunningService) -> None:
     body = orjson.dumps(COMPLIANT)
     head = (
-        f"POST {OPERATION} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        f"POST {OPERATION} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         "Expect: 100-continue\r\nConnection: close\r\n\r\n"
     )
     answer = service.send(head.encode() + body)
@@ -149,8 +157,45 @@ def test_a_stopped_service_leaves_a_log_that_is_whole(tmp_path: Path) -> None:
         assert _ends(service.database) == [("node_start", "node_stop")] * 2
         assert b"Traceback" not in service.stderr.read_bytes()
         (data,) = [path for path in tmp_path.iterdir() if path.is_dir()]
-        assert sorted(path.name for path in data.iterdir()) == ["decisions.sqlite3", "fingerprint.key", "signing.key"]
+        files = {"anchors", "decisions.sqlite3", "fingerprint.key", "sealer.key", "signing.key"}
+        assert {path.name for path in data.iterdir()} == files
         assert data.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_service_wrote_is_sealed_and_anchored_to_its_last_word(tmp_path: Path) -> None:
+    with run_service(tmp_path) as service:
+        (sealer,) = service.sealers()
+        wait_until(lambda: service.log_problems() == [] and any((service.data_dir / "anchors").iterdir()), "it seals")
+        receipt = service.post(OPERATION, COMPLIANT).json["response"]["auditAnnotations"]["receipt"]
+        assert service.stop() == 0
+        assert not _runs(sealer)
+        (tmp_path / "receipts").write_text(receipt + "\n")
+        done = run_command(
+            "log", "verify", "--output", "json", "--receipts", tmp_path / "receipts", environment=service.environment
+        )
+        report = orjson.loads(done.stdout)
+        assert [done.returncode, report["unsealed"], report["receipts"], report["notices"]] == [0, 0, 1, []]
+
+
+def test_a_sealer_ends_with_a_master_that_is_killed(tmp_path: Path) -> None:
+    with run_service(tmp_path) as service:
+        (sealer,) = service.sealers()
+        os.kill(service.process.pid, signal.SIGKILL)
+        wait_until(lambda: not _runs(sealer), "the sealer has noticed")
+
+
+def test_nobody_seals_where_a_setting_says_so(tmp_path: Path) -> None:
+    with run_service(tmp_path, sealer="off") as service:
+        assert service.post(OPERATION, COMPLIANT).status == 200
+        assert service.sealers() == []
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there, and is more than what nobody has asked after."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def _ends(database: Path) -> list[tuple[str, str]]:

@@ -64,6 +64,27 @@ def read_yaml(text: str) -> Any:
     raise InputError("malformed-yaml", f"The document is not valid YAML{place}.", status=400)
 
 
+def write_yaml(value: Any) -> str:
+    """A document that `read_yaml` reads as `value`, and readers of YAML 1.1 too."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes by YAML 1.1, and quotes what version 1.2 alone takes for something else than text: `1e3`, `0o17`."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        """See `yaml.SafeDumper`. A part that is there twice is written twice, since no alias is read."""
+        return True
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _DISPUTED.search(text) else "'" if _is_number(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 @dataclass(slots=True)
 class _Frame:
     """An open collection; `key` is the one that waits for its value in a mapping."""
@@ -189,6 +210,10 @@ def _number(text: str) -> int | float | None:
     if _FLOAT.fullmatch(text):
         return float(text)
     return math.inf if _NOT_FINITE.fullmatch(text) else None
+
+
+def _is_number(text: str) -> bool:
+    return text[:1] in _NUMBER_STARTS and _number(text) is not None
 
 
 def _refuse_properties(event: Any) -> None:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "fix": "Mend a file the way its findings ask for, and say what is left to do.",
     "serve": "Run the service under gunicorn.",
     "log": "Read and verify the decision log.",
+    "tokens": "Make, list and revoke the API tokens of callers.",
     "bundle": "Build the artefacts of a policy revision.",
     "policies": "Start a rule, see what a revision says, keep its exceptions few.",
 }

@@ -14,7 +14,7 @@ import click
 from ecs_admission.cli import fail
 from ecs_admission.cli.asking import ADVISORY, context_options, make_judge, policy_options, read_file
 from ecs_admission.errors import AdmissionError
-from ecs_admission.respond.report import exit_code, fix_report, read_patch
+from ecs_admission.respond.report import exit_code, fix_report, read_patch, verdict
 
 _INDENT = re.compile(rb"\{[ \t]*\r?\n( +|\t+)[\"}]")
 
@@ -28,7 +28,7 @@ def command(file: str, output: str | None, **options: Any) -> None:
     """Mend FILE: literals become references, log tokens secret options, a sidecar is waited for, and so on.
 
     A value that was in the file is not kept anywhere: it has to be replaced in any case. What is left to do is printed:
-    values to store, permissions to give, texts to write again.
+    values to store, permissions to give, texts to write again. Of a YAML file comments are not kept.
 
     Exit code: that of `check` for the file as written.
     """
@@ -40,12 +40,13 @@ def command(file: str, output: str | None, **options: Any) -> None:
         return
     response = judge(content)
     operations = read_patch(response)
-    if operations:
-        patched = _patched(content, operations)
-        _write(patched, Path(file) if output is None else Path(output), to_stdout=(output or file) == "-")
-        after = judge(patched)
-    else:
-        after = response
+    patched = _patched(content, operations) if operations else content
+    after = judge(patched) if operations else response
+    if verdict(response) in ("allowed", "denied"):
+        target = output or file
+        # Whoever reads the output gets a whole file also where there is nothing to mend.
+        if operations or target != file or target == "-":
+            _write(patched, Path(target), to_stdout=target == "-")
     click.echo(fix_report(file, response, after), err=True)
     click.echo(ADVISORY, err=True)
     sys.exit(exit_code([{"source": {"file": file, "resource": None}, "response": after}]))
@@ -60,10 +61,9 @@ def _patched(content: bytes, operations: list[Any]) -> bytes:
     value = jsonpatch.apply_patch(read_document(content), operations, in_place=True)
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return _json(value, content)
-    import yaml
+    from ecs_admission.adapt.yaml12 import write_yaml
 
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
-    return text.encode()
+    return write_yaml(value).encode()
 
 
 def _json(value: Any, like: bytes) -> bytes:
@@ -79,12 +79,23 @@ def _write(content: bytes, path: Path, *, to_stdout: bool) -> None:
     if to_stdout:
         sys.stdout.buffer.write(content)
         return
-    # Replaced as a whole, so that an interruption leaves one of the two and nothing in between.
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            file.write(content)
-        if path.exists():
-            os.chmod(file.name, path.stat().st_mode & 0o777)
-        os.replace(file.name, path)
+        if path.is_file():
+            _replace(content, path.resolve())
+        else:
+            path.write_bytes(content)
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _replace(content: bytes, path: Path) -> None:
+    """Replace a file as a whole, so that an interruption leaves one of the two and nothing in between."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.chmod(name, path.stat().st_mode & 0o777)
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -38,4 +38,6 @@ def command() -> None:
         rule_count=len(policies.pack.catalogue),
         weakened=list(policies.weakened),
     )
+    if settings.authentication == "none":
+        logger().warning("callers are not authenticated: for this machine alone", bind=settings.bind)
     Server(settings).run()

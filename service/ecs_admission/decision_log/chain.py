@@ -46,6 +46,11 @@ class Entry:
     content: bytes = field(repr=False)
     document: JSONObject = field(repr=False)
 
+    @property
+    def receipt(self) -> str:
+        """What a caller keeps to show later that the log had this entry: `id:writer:sequence:hash`."""
+        return f"{self.document['id']}:{self.writer}:{self.sequence}:{self.hash}"
+
 
 class Signer(Protocol):
     """Whose chain it is: a writer's name of at most `MAX_WRITER_LENGTH` characters, and its key."""

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -94,6 +95,24 @@ def load_or_create_signing_key(path: Path) -> SigningKey:
     if mode & 0o077:
         raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
     return _read_private(path, content)
+
+
+@contextlib.contextmanager
+def replace_signing_key(key: SigningKey, path: Path) -> Iterator[None]:
+    """Have `key` in `path` when the block has ended. It is on the disk, beside it, before the block begins."""
+    draft = path.with_name(f"{path.name}.next")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        os.fsync(file.fileno())
+    yield
+    os.replace(draft, path)
+
+
+def write_public_key(key: PublicKey, path: Path) -> None:
+    """Keep a public key in a file of its own."""
+    path.write_text(key.pem, encoding="ascii")
 
 
 def read_public_key(path: Path) -> PublicKey:

@@ -1,7 +1,7 @@
 """Making and upgrading the schema, and who may do what in PostgreSQL. Imported by `ecs-admission log migrate` alone.
 
-Three roles, so that nobody who can write can change: the owner makes tables and drops old bodies, the service
-inserts, and queries read.
+Four roles, so that nobody who can write can change: the owner makes tables and drops old bodies, the service
+inserts, the sealer adds digests, and queries read.
 """
 
 from __future__ import annotations
@@ -21,27 +21,44 @@ from ecs_admission.decision_log.schema import REVISION
 from ecs_admission.errors import SettingsError
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
-_TABLES: Final = "writers, entries, bodies, alembic_version"
+_TABLES: Final = (
+    "writers, entries, bodies, entry_terms, digests, digest_ranges, anchor_states, sealer_lease, api_tokens, "
+    "token_revocations, alembic_version"
+)
 
 _IS_OWNER: Final = """
 SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid IN
-       (to_regclass('writers'), to_regclass('entries'), to_regclass('bodies'), to_regclass('alembic_version'))
+       (to_regclass('writers'), to_regclass('entries'), to_regclass('bodies'), to_regclass('entry_terms'),
+        to_regclass('digests'), to_regclass('digest_ranges'), to_regclass('anchor_states'),
+        to_regclass('sealer_lease'), to_regclass('api_tokens'), to_regclass('token_revocations'),
+        to_regclass('alembic_version'))
 """
 
 _GRANTS: Final = {
     # What a writer has to see is where its own chain ends, and which schema it writes to.
     "writer": (
-        "GRANT INSERT ON writers, entries, bodies TO {role}",
+        "GRANT INSERT ON writers, entries, bodies, entry_terms, api_tokens, token_revocations TO {role}",
         "GRANT SELECT (writer, sequence, hash) ON entries TO {role}",
         "GRANT SELECT ON alembic_version TO {role}",
+    ),
+    # It reads what it seals, but no body. What it has signed it cannot change either.
+    "sealer": (
+        "GRANT SELECT ON writers, entries, alembic_version TO {role}",
+        "GRANT SELECT, INSERT ON digests, digest_ranges TO {role}",
+        "GRANT SELECT, INSERT, UPDATE ON anchor_states, sealer_lease TO {role}",
     ),
     "reader": (f"GRANT SELECT ON {_TABLES} TO {{role}}",),
 }
 
 
 def migrate(
-    url: str, *, writer_role: str | None = None, reader_role: str | None = None, timeout_seconds: float
-) -> str:  # fmt: skip
+    url: str,
+    *,
+    writer_role: str | None = None,
+    reader_role: str | None = None,
+    sealer_role: str | None = None,
+    timeout_seconds: float,
+) -> str:
     """Bring the database at `url` to the newest schema, in one transaction, and return its version.
 
     In PostgreSQL `url` is that of the owner. The roles must exist; what they are granted is exactly what they need,
@@ -60,7 +77,7 @@ def migrate(
             raise SettingsError("the database holds a decision log from before there were migrations; move it away")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        for kind, role in (("writer", writer_role), ("reader", reader_role)):
+        for kind, role in (("writer", writer_role), ("reader", reader_role), ("sealer", sealer_role)):
             if role is not None:
                 _grant(connection, kind, role)
         connection.commit()

@@ -33,11 +33,13 @@ _DURABILITY: Final = """
 SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
        current_setting('server_encoding') AS server_encoding,
        ARRAY(SELECT relname::text FROM pg_class WHERE relpersistence <> 'p' AND oid IN
-             (to_regclass('writers'), to_regclass('entries'), to_regclass('bodies'))) AS lost_in_a_crash
+             (to_regclass('writers'), to_regclass('entries'), to_regclass('bodies'), to_regclass('digests'))
+       ) AS lost_in_a_crash
 """
 
 _MAY_INSERT: Final = """
-SELECT bool_and(has_table_privilege(name, 'INSERT')) FROM unnest(ARRAY['writers', 'entries', 'bodies']) AS name
+SELECT bool_and(has_table_privilege(name, 'INSERT')) FROM unnest(ARRAY['writers', 'entries', 'bodies', 'entry_terms'])
+       AS name
 """
 
 
@@ -137,6 +139,7 @@ class PostgreSQL:
         def prepare(connection: BoundedConnection, _record: Any) -> None:
             _use_explicit_transactions(connection)
             connection.execute("SET default_transaction_read_only = on")
+            connection.execute("SET jit = off")  # a page takes a few milliseconds, and compiling its query 300
             bound = math.ceil((timeout_seconds + _GRACE_SECONDS) * 1000)
             connection.execute(f"SET statement_timeout = {bound}".encode())
 

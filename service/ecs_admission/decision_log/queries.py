@@ -1,20 +1,23 @@
-"""Reading the decision log: newest first in pages, and one decision with what the engine saw."""
+"""Reading the decision log: what a query asks for, newest first in pages, and one entry with what the engine saw."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import orjson
-from sqlalchemy import LargeBinary, cast, select, tuple_
+from sqlalchemy import ColumnElement, LargeBinary, Select, cast, func, select
 from sqlalchemy.engine import Connection, Engine
 
 from ecs_admission.decision_log.connections import database_at
 from ecs_admission.decision_log.database import opening, translated
-from ecs_admission.decision_log.schema import bodies, check_version, entries, writers
+from ecs_admission.decision_log.digest_tables import digests
+from ecs_admission.decision_log.filters import Clause, Filters
+from ecs_admission.decision_log.schema import bodies, check_version, entries, entry_terms, writers
+from ecs_admission.decision_log.selection import Bounds, Key, select_keys
 from ecs_admission.errors import AdmissionError, InputError, RecordUnavailableError
 from ecs_admission.model import JSONObject
 
@@ -22,10 +25,26 @@ DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 
 _ID: Final = re.compile(r"[0-9A-Za-z._-]{1,64}")
-_CURSOR: Final = re.compile(rf"1:(0|[1-9][0-9]{{0,15}}):({_ID.pattern})")
+_NUMBER: Final = r"(0|[1-9][0-9]{0,16})"
+_CURSOR: Final = re.compile(rf"2:([0-9a-f]{{16}}):{_NUMBER}?:{_NUMBER}?:{_NUMBER}?:{_NUMBER}:({_ID.pattern})")
 # SQLite keeps a type with each value, and an edit by hand may have left text where we wrote bytes.
 _CONTENT: Final = cast(entries.c.bytes, LargeBinary).label("content")
 _READING: Final = "the decision log cannot be read"
+
+DECISIONS: Final = Filters()
+"""All decisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ends, and of which query: its `Filters.key`, what it was limited to, and the last entry's place."""
+
+    query: str
+    as_of: int | None
+    since_us: int | None
+    until_us: int | None
+    time_us: int
+    entry_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ class LogReader:
         try:
             with opening(), reader.connect() as connection:
                 check_version(connection)
-                for table in (writers, entries, bodies):
+                for table in (writers, entries, bodies, entry_terms):
                     connection.execute(select(table).limit(0))
         except AdmissionError:
             reader.close()
@@ -68,26 +87,47 @@ class LogReader:
         """Close every connection that no one is using."""
         self._engine.dispose()
 
-    def list_entries(self, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None, kind: str = "decision") -> Page:
-        """A page of entries of one kind, newest first.
+    def list_entries(
+        self,
+        filters: Filters = DECISIONS,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+        as_of: int | None = None,
+        scope: ColumnElement[bool] | None = None,
+        kind: str | None = None,
+    ) -> Page:
+        """A page of the entries that `filters` ask for, newest first. `kind` is short for a filter by one kind.
 
-        Pages neither repeat nor skip an entry, also where several have one time; entries that arrive later are
-        newer and appear on no later page. Raises `InputError` `bad-limit` or `bad-cursor`.
+        Pages neither repeat nor skip an entry that was there when the first was read, also where several have one time.
+        An entry that is committed later is on a later page if its time is that of one. With `as_of`, a digest's number,
+        all pages show what was sealed then, and nothing else. A cursor continues the query that it came from: relative
+        times stay what they were. `scope` is what the reader may see. Raises `InputError` `bad-limit` or `bad-cursor`.
         """
         if not 1 <= limit <= MAX_LIMIT:
-            raise InputError("bad-limit", f"limit must be from 1 to {MAX_LIMIT}", status=400)
-        query = select(_CONTENT, entries.c.hash, entries.c.time, entries.c.id).where(entries.c.kind == kind)
+            raise InputError("bad-limit", f"limit must be from 1 to {MAX_LIMIT}", status=400, pointer="limit")
+        bounds = Bounds(as_of=as_of, scope=scope)
+        if kind is not None:
+            filters = replace(filters, clauses=(*filters.clauses, Clause("kind", (kind,))))
         if cursor is not None:
-            query = query.where(tuple_(entries.c.time, entries.c.id) < tuple_(*decode_cursor(cursor)))
-        query = query.order_by(entries.c.time.desc(), entries.c.id.desc()).limit(limit + 1)
+            place = decode_cursor(cursor)
+            if place.query != filters.key:
+                raise _bad_cursor()
+            filters = replace(filters, since_us=place.since_us, until_us=place.until_us)
+            bounds = Bounds(after=(place.time_us, place.entry_id), as_of=place.as_of, scope=scope)
         with translated(_READING), self.connect() as connection:
-            rows = connection.execute(query).all()
-        more = len(rows) > limit
-        rows = rows[:limit]
+            keys = select_keys(connection, filters, bounds, limit=limit + 1)
+            rows = connection.execute(_rows([entry_id for _, entry_id in keys[:limit]])).all() if keys else []
         return Page(
             items=[_parsed(row.content) | {"hash": row.hash} for row in rows],
-            next=encode_cursor(rows[-1].time, rows[-1].id) if more else None,
+            next=_after(keys[limit - 1], filters, bounds) if len(keys) > limit else None,
         )
+
+    def newest_digest(self) -> int | None:
+        """The number of the newest digest, None when there is none."""
+        with translated(_READING), self.connect() as connection:
+            number: int | None = connection.execute(select(func.max(digests.c.number))).scalar_one()
+        return number
 
     def show(self, entry_id: str) -> JSONObject | None:
         """`{"entry", "hash", "policyInput"}` of one entry, None when there is none.
@@ -112,26 +152,50 @@ class LogReader:
         }
 
 
-def encode_cursor(time_us: int, entry_id: str) -> str:
-    """An opaque name of the place after an entry. Not secret: it says no more than the entry itself."""
-    return base64.urlsafe_b64encode(f"1:{time_us}:{entry_id}".encode()).rstrip(b"=").decode()
+def encode_cursor(cursor: Cursor) -> str:
+    """An opaque name of the place after an entry. Not secret: it says no more than the entry and the query do."""
+    parts = (cursor.query, cursor.as_of, cursor.since_us, cursor.until_us, cursor.time_us, cursor.entry_id)
+    text = ":".join(["2", *("" if part is None else str(part) for part in parts)])
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def decode_cursor(cursor: str) -> tuple[int, str]:
-    """Where a cursor points: a time in microseconds and an id. Raises `InputError` for one that we never made."""
+def decode_cursor(text: str) -> Cursor:
+    """What a cursor says. Raises `InputError` for one that we never made."""
     try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        plain = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, UnicodeError):
         raise _bad_cursor() from None
-    match = _CURSOR.fullmatch(text)
-    if match is None or encode_cursor(int(match[1]), match[2]) != cursor:
+    match = _CURSOR.fullmatch(plain)
+    if match is None:
         raise _bad_cursor()
-    return int(match[1]), match[2]
+    query, *numbers, entry_id = match.groups()
+    as_of, since, until, time_us = (None if number is None else int(number) for number in numbers)
+    cursor = Cursor(query, as_of, since, until, time_us or 0, entry_id)
+    if encode_cursor(cursor) != text:
+        raise _bad_cursor()
+    return cursor
+
+
+def _after(key: Key, filters: Filters, bounds: Bounds) -> str:
+    return encode_cursor(Cursor(filters.key, bounds.as_of, filters.since_us, filters.until_us, *key))
+
+
+def _rows(ids: list[str]) -> Select[Any]:
+    return (
+        select(_CONTENT, entries.c.hash)
+        .where(entries.c.id.in_(ids))
+        .order_by(entries.c.time.desc(), entries.c.id.desc())
+    )
 
 
 def _bad_cursor() -> InputError:
-    return InputError("bad-cursor", "the cursor is not one that this log gave; start without one", status=400)
+    return InputError(
+        "bad-cursor",
+        "the cursor is not one that this log gave, or comes from another query; start without one",
+        status=400,
+        pointer="cursor",
+    )
 
 
 def _parsed(content: bytes) -> JSONObject:

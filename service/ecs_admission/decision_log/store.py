@@ -17,8 +17,10 @@ from ecs_admission.decision_log.commit_queue import CommitQueue, Ticket
 from ecs_admission.decision_log.connections import database_at
 from ecs_admission.decision_log.database import Database, error_name, opening
 from ecs_admission.decision_log.entries import EntryDraft
+from ecs_admission.decision_log.inventory import inventory_id
 from ecs_admission.decision_log.keys import SigningKey
 from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.decision_log.terms import draft_terms
 from ecs_admission.errors import AdmissionError, RecordUnavailableError
 
 
@@ -56,6 +58,7 @@ class DecisionLog:
         self._insert_writers = _InsertStatement(schema.writers, self._engine)
         self._insert_entries = _InsertStatement(schema.entries, self._engine)
         self._insert_bodies = _InsertStatement(schema.bodies, self._engine)
+        self._insert_terms = _InsertStatement(schema.entry_terms, self._engine)
 
     @classmethod
     def open(
@@ -212,9 +215,20 @@ class DecisionLog:
             {"id": ticket.draft.id, "bytes": ticket.draft.body, "sha256": ticket.draft.document["body"]}
             for ticket in batch
             if ticket.draft.body is not None
+        ] + [
+            {
+                "id": inventory_id(ticket.draft.id),
+                "bytes": ticket.draft.inventory,
+                "sha256": ticket.draft.document["inventory"],
+            }
+            for ticket in batch
+            if ticket.draft.inventory is not None
         ]
         if with_body:
             self._insert_bodies.execute(connection, with_body)
+        terms = [row for ticket in batch for row in draft_terms(ticket.draft)]
+        if terms:
+            self._insert_terms.execute(connection, terms)
 
     def _fail(self, batch: list[Ticket], failure: str) -> None:
         self._disconnect()

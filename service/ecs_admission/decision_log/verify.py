@@ -1,239 +1,145 @@
-"""Walking the chains: is what is stored what was written, and by whom?
+"""Verification: is the log what was written, is all of it there, and what can nobody tell?
 
-Streams in constant memory, a page of a chain at a time, so that it never holds back the database's own upkeep.
-What cannot be shown so, `Report.summary` says.
+One walk over the chains, one over the digests beside the anchors, one over what is indexed, and the receipts. All
+stream in constant memory. An export is verified by the same code, see `exports_verify`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import LargeBinary, cast, func, select
-from sqlalchemy.engine import Row
+from sqlalchemy import LargeBinary, cast, select, text
 
+from ecs_admission.decision_log.anchors import Anchor
 from ecs_admission.decision_log.certificates import Certificate, certified_key, has_signed_entry
-from ecs_admission.decision_log.chain import NO_PREVIOUS, entry_hash
+from ecs_admission.decision_log.chain import entry_hash
+from ecs_admission.decision_log.chain_walk import READING, Scope, walk_chains
 from ecs_admission.decision_log.database import translated
+from ecs_admission.decision_log.digest_walk import digests_between, newest_digest, walk_digests
+from ecs_admission.decision_log.inventory import SUFFIX, inventory_id
 from ecs_admission.decision_log.keys import PublicKey
 from ecs_admission.decision_log.queries import LogReader
-from ecs_admission.decision_log.schema import bodies, entries, index_columns, writers
+from ecs_admission.decision_log.receipts import Receipt, check_receipts
+from ecs_admission.decision_log.schema import bodies, entries, writers
+from ecs_admission.decision_log.term_sum import TermSum
+from ecs_admission.decision_log.term_walk import terms_agree, walk_terms
+from ecs_admission.decision_log.verdicts import Findings, Report
 
-MAX_LISTED: Final = 1_000
-"""Problems listed one by one; all are counted."""
+_IS_EVENT: Final = text("entries.kind <> 'decision'")
+"""As the condition of the index `events_by_kind` has it."""
 
-INCOMPLETE: Final = frozenset({"gap", "missing-body"})
-"""Problems that say something is not there. All others say that something is not what was written."""
+_BODY_PAGE: Final = 2_000
 
-_PAGE: Final = 200
-"""Rows read at once; a body of a large request has 200 KB."""
-
-_READING: Final = "the decision log cannot be read"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong at one place of a chain. `sequence` is that of the first entry missing, for a gap.
-
-    Problems: `unreadable`, `hash`, `previous`, `signature`, `columns`, `not-a-start`, `uncertified`, `gap`,
-    `missing-body`, `body`, `unexpected-body`. The last has no place in a chain, and the id of the body as `writer`.
-    `uncertified` stands for the whole chain: without the writer's key no signature of it can be checked.
-    """
-
-    writer: str
-    sequence: int
-    problem: str
+RETENTION: Final = "retention"
+"""Kind of the entries that say which bodies are gone; `throughDigest` of their details is the last digest with such."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a walk found. `counts` has the number of each problem, `problems` at most `MAX_LISTED` of them.
+class Evidence:
+    """What a log is verified by. Without a log key certificates are believed, without a sealer key digests."""
 
-    `log_keys` are the ids of the log's keys by which certificates were judged; with none they were believed.
+    log_keys: Sequence[PublicKey] = ()
+    sealer_keys: Sequence[PublicKey] = ()
+    anchors: Sequence[Anchor] = ()
+    receipts: Iterable[Receipt] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is verified: with a time only the digests that have something of it, else everything.
+
+    `has_bodies` and `has_terms` are False for an export without them.
     """
 
-    writers: int
-    entries: int
-    problems: tuple[Problem, ...]
-    counts: Mapping[str, int]
-    log_keys: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0 whole, 1 tampered, 2 incomplete, 3 cannot tell; of several the first of 1, 2, 3."""
-        if self.counts.keys() - INCOMPLETE:
-            return 1
-        if self.counts:
-            return 2
-        return 0 if self.log_keys else 3
-
-    @property
-    def summary(self) -> str:
-        """One paragraph for a person, which claims no more than was looked at."""
-        what = f"{self.entries} entries in {self.writers} chains"
-        if not self.counts:
-            verdict = f"{what}: no entry was edited, moved or taken from between others."
-        else:
-            found = ", ".join(f"{problem} {count}" for problem, count in sorted(self.counts.items()))
-            verdict = f"{what}: {'TAMPERED' if self.exit_code == 1 else 'INCOMPLETE'} ({found})."
-        forgery = (
-            ""
-            if self.log_keys
-            else " The log's public key was not given, so a chain may be one that somebody else made."
-        )
-        return (
-            f"{verdict}{forgery} The database alone cannot exclude that the newest entries of a chain or a whole chain "
-            "were removed, that the service's own keys were used to compute a chain anew, or that an older copy was "
-            "restored: that takes signed digests and anchors outside it, which this log does not have."
-        )
+    since_us: int | None = None
+    until_us: int | None = None
+    first: int | None = None
+    last: int | None = None
+    every_signature: bool = False
+    has_bodies: bool = True
+    has_terms: bool = True
 
 
-class _Findings:
-    """Collects problems in bounded memory."""
-
-    def __init__(self) -> None:
-        self.listed: list[Problem] = []
-        self.counts: Counter[str] = Counter()
-
-    def add(self, writer: str, sequence: int, problem: str) -> None:
-        self.counts[problem] += 1
-        if len(self.listed) < MAX_LISTED:
-            self.listed.append(Problem(writer, sequence, problem))
-
-
-def verify_chains(reader: LogReader, log_keys: Sequence[PublicKey]) -> Report:
-    """Check every entry of every writer, and every body. Raises `RecordUnavailableError` when it cannot read.
-
-    `log_keys` are the keys that the log has had. Without one anybody's certificate is believed, and the report says so.
-    """
-    findings = _Findings()
-    trusted = {key.id: key for key in log_keys} or None
-    chains = count = 0
-    for writer in _writers(reader):
-        chains += 1
-        key = _writer_key(reader, writer, trusted)
-        if key is None:
-            findings.add(writer, 0, "uncertified")
-        count += _verify_chain(reader, writer, key, findings)
-    for body_id in _bodies_without_entry(reader):
-        findings.add(body_id, 0, "unexpected-body")
+def verify_log(reader: LogReader, evidence: Evidence, extent: Extent = Extent()) -> Report:
+    """Verify a log. Raises `RecordUnavailableError` when it cannot be read, `AnchorError` when an anchor cannot."""
+    findings = Findings()
+    trusted = {key.id: key for key in evidence.log_keys} or None
+    first, last = digests_between(reader, extent.since_us, extent.until_us)
+    first, last = extent.first if first is None else first, extent.last if last is None else last
+    scope = Scope(
+        first,
+        last,
+        newest=newest_digest(reader),
+        retained=retained_through(reader, evidence.log_keys),
+        has_bodies=extent.has_bodies,
+        has_inventories=extent.has_terms,  # an export has neither
+        every_signature=extent.every_signature,
+    )
+    is_everything = first is None and last is None
+    derived = TermSum() if is_everything and extent.has_terms else None
+    walked = walk_chains(reader, trusted, scope, findings, derived)
+    if is_everything and extent.has_bodies:
+        for body_id in _bodies_without_entry(reader):
+            findings.add(body_id, 0, "unexpected-body")
+    if derived is not None and not terms_agree(reader, derived):
+        walk_terms(reader, findings)
+    digests, anchors = walk_digests(reader, evidence.sealer_keys, evidence.anchors, scope, findings)
+    receipts = None if evidence.receipts is None else check_receipts(reader, evidence.receipts, findings)
     return Report(
-        writers=chains,
-        entries=count,
+        writers=walked.writers,
+        entries=walked.entries,
+        unsealed=walked.unsealed,
         problems=tuple(findings.listed),
         counts=dict(findings.counts),
+        notices=tuple(findings.notices),
+        notice_counts=dict(findings.notice_counts),
         log_keys=tuple(sorted(trusted or ())),
+        sealer_keys=tuple(sorted(key.id for key in evidence.sealer_keys)),
+        digests=digests,
+        anchors=anchors,
+        receipts=receipts,
     )
 
 
-def _verify_chain(reader: LogReader, writer: str, key: PublicKey | None, findings: _Findings) -> int:
-    """Check one chain and return how many entries it has."""
-    count, expected, previous = 0, 0, NO_PREVIOUS
-    for row in _chain(reader, writer):
-        if not isinstance(row.sequence, int):  # SQLite keeps what it is given
-            findings.add(writer, expected, "columns")
-            continue
-        if row.sequence != expected:
-            findings.add(writer, expected, "gap")
-        hashed = entry_hash(row.bytes)
-        for problem in _entry_problems(row, hashed, previous if row.sequence == expected else None):
-            findings.add(writer, row.sequence, problem)
-        if key is not None and not has_signed_entry(key, hashed, row.signature):
-            findings.add(writer, row.sequence, "signature")
-        count, expected, previous = count + 1, row.sequence + 1, hashed
-    if count == 0:  # its certificate is stored together with its first entry
-        findings.add(writer, 0, "gap")
-    return count
+def retained_through(reader: LogReader, log_keys: Sequence[PublicKey]) -> int | None:
+    """The last digest whose bodies retention may have dropped, as certified writers say it; None when none were."""
+    found = [
+        number for document in signed_events(reader, RETENTION, log_keys) if (number := _through(document)) is not None
+    ]
+    return max(found, default=None)
 
 
-def _entry_problems(row: Row[*tuple[Any, ...]], hashed: str, previous: str | None) -> Iterator[str]:
-    """What is wrong with one row. `previous` is the hash of the entry before it, None when that is missing."""
-    if hashed != row.hash:
-        yield "hash"
-    document = _document(row.bytes)
-    if document is None:
-        yield "unreadable"
-        return
-    if previous is not None and document.get("previous") != previous:
-        yield "previous"
-    derived = index_columns(document)
-    if any(row._mapping[name] != value for name, value in derived.items()):
-        yield "columns"
-    if row.sequence == 0 and document.get("kind") != "node_start":
-        yield "not-a-start"
-    expected = document.get("body")
-    if expected is not None and row.body is None:
-        yield "missing-body"
-    elif row.body is not None and not expected == row.body_sha256 == hashlib.sha256(row.body).hexdigest():
-        yield "body"
-
-
-def _writer_key(reader: LogReader, writer: str, trusted: Mapping[str, PublicKey] | None) -> PublicKey | None:
-    query = select(
-        cast(writers.c.certificate, LargeBinary).label("certificate"),
-        cast(writers.c.signature, LargeBinary).label("signature"),
-    ).where(writers.c.writer == writer)
-    with translated(_READING), reader.connect() as connection:
-        row = connection.execute(query).first()
-    return None if row is None else certified_key(Certificate(writer, row.certificate, row.signature), trusted)
-
-
-def _document(content: bytes) -> dict[str, Any] | None:
-    try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _writers(reader: LogReader) -> Iterator[str]:
-    """Every writer's name, each found by one step in each primary key."""
-    after: str | None = None
-    while True:
-        found: list[str] = []
-        with translated(_READING), reader.connect() as connection:
-            for column in (entries.c.writer, writers.c.writer):
-                query = select(func.min(column))
-                name = connection.execute(query if after is None else query.where(column > after)).scalar_one()
-                found += [] if name is None else [name]
-        if not found:
-            return
-        after = min(found)
-        yield after
-
-
-def _chain(reader: LogReader, writer: str) -> Iterator[Row[*tuple[Any, ...]]]:
-    """The entries of a writer with their bodies, in order."""
-    after: int | None = None
-    while True:
-        query = (
-            select(
-                *(column for column in entries.c if column.name not in {"bytes", "signature"}),
-                # SQLite keeps a type with each value, and an edit may have left text here.
-                cast(entries.c.bytes, LargeBinary).label("bytes"),
-                cast(entries.c.signature, LargeBinary).label("signature"),
-                cast(bodies.c.bytes, LargeBinary).label("body"),
-                bodies.c.sha256.label("body_sha256"),
-            )
-            .outerjoin_from(entries, bodies, entries.c.id == bodies.c.id)
-            .where(entries.c.writer == writer)
-            .order_by(entries.c.sequence)
-            .limit(_PAGE)
+def signed_events(reader: LogReader, kind: str, log_keys: Sequence[PublicKey]) -> Iterator[dict[str, Any]]:
+    """The entries of a kind that is not `decision`, in the order of time, each signed by a certified writer."""
+    trusted = {key.id: key for key in log_keys} or None
+    query = (
+        select(
+            entries.c.writer,
+            cast(entries.c.bytes, LargeBinary).label("bytes"),
+            cast(entries.c.signature, LargeBinary).label("signature"),
+            cast(writers.c.certificate, LargeBinary).label("certificate"),
+            cast(writers.c.signature, LargeBinary).label("certified"),
         )
-        if after is not None:
-            query = query.where(entries.c.sequence > after)
-        last = after
-        with translated(_READING), reader.connect() as connection:
-            for row in connection.execute(query):
-                last = row.sequence
-                yield row
-        if last == after:
-            return
-        after = last
+        .join_from(entries, writers, entries.c.writer == writers.c.writer)
+        .where(entries.c.kind == kind, _IS_EVENT)
+        .order_by(entries.c.time)
+    )
+    with translated(READING), reader.connect() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        key = certified_key(Certificate(row.writer, row.certificate, row.certified), trusted)
+        if key is not None and has_signed_entry(key, entry_hash(row.bytes), row.signature):
+            document = orjson.loads(row.bytes)
+            if document.get("kind") == kind and isinstance(document.get("details"), dict):
+                yield document
+
+
+def _through(document: dict[str, Any]) -> int | None:
+    number = document["details"].get("throughDigest")
+    return number if type(number) is int else None
 
 
 def _bodies_without_entry(reader: LogReader) -> Iterator[str]:
@@ -243,13 +149,16 @@ def _bodies_without_entry(reader: LogReader) -> Iterator[str]:
             select(bodies.c.id, entries.c.id.label("entry"))
             .outerjoin_from(bodies, entries, entries.c.id == bodies.c.id)
             .order_by(bodies.c.id)
-            .limit(_PAGE)
+            .limit(_BODY_PAGE)
         )
         if after is not None:
             query = query.where(bodies.c.id > after)
-        with translated(_READING), reader.connect() as connection:
+        with translated(READING), reader.connect() as connection:
             rows = connection.execute(query).all()
-        yield from (row.id for row in rows if row.entry is None)
+            lonely = [row.id for row in rows if row.entry is None]
+            owners = select(entries.c.id).where(entries.c.id.in_([each.removesuffix(SUFFIX) for each in lonely]))
+            of_inventories = {inventory_id(owner) for owner in connection.execute(owners).scalars()}
+        yield from (each for each in lonely if each not in of_inventories)
         if not rows:
             return
         after = rows[-1].id

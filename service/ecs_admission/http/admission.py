@@ -14,13 +14,12 @@ from ecs_admission.adapt.operations import OPERATIONS
 from ecs_admission.adapt.submission import Adapted, read_operation, read_review
 from ecs_admission.errors import InputError
 from ecs_admission.http.answers import PROBLEM, json_answer
-from ecs_admission.model import Outcome, UserInfo
+from ecs_admission.http.auth import principal
+from ecs_admission.model import Outcome
 from ecs_admission.respond.admission_review import problem
 from ecs_admission.review import Answer, Reviewer
 from ecs_admission.telemetry import logger
 
-# Nobody is authenticated yet, which is why the service listens on loopback only.
-_ANONYMOUS = UserInfo("system:anonymous", ("system:unauthenticated",))
 _DECIDED = (Outcome.ALLOWED, Outcome.DENIED, Outcome.FAIL_OPEN)
 
 
@@ -46,7 +45,14 @@ def blueprint(reviewer: Reviewer) -> Blueprint:
 
 def _review(reviewer: Reviewer, read: Callable[[], Adapted], operation: str | None, enforcement_point: str) -> Answer:
     begin = time.perf_counter_ns()
-    answer = reviewer.review(read, operation=operation, user=_ANONYMOUS, enforcement_point=enforcement_point)
+    caller = principal()
+    answer = reviewer.review(
+        read,
+        operation=operation,
+        user=caller.user,
+        enforcement_point=enforcement_point,
+        permit=caller.permit,
+    )
     decision = answer.decision
     logger().info(
         "review",

@@ -1,17 +1,26 @@
-"""`GET /v1/decisions` and `GET /v1/decisions/{id}`: what was decided, newest first."""
+"""`GET /v1/decisions`, `GET /v1/decisions/{id}` and `GET /v1/statistics`: what was decided.
+
+What a caller sees is limited to their binding. Each read is recorded before it is answered.
+"""
 
 from __future__ import annotations
 
 import re
+import time
 
 from flask import Blueprint, Response, request
 
-from ecs_admission.decision_log.queries import LogReader
-from ecs_admission.errors import InputError
+from ecs_admission.auth.roles import Permission
+from ecs_admission.decision_log.filters import Filters, read_as_of, read_filters
+from ecs_admission.decision_log.queries import DEFAULT_LIMIT, MAX_LIMIT, LogReader
+from ecs_admission.decision_log.scopes import covers, within, without_fingerprints
+from ecs_admission.decision_log.statistics import count_entries
+from ecs_admission.errors import ForbiddenError, InputError
 from ecs_admission.http.answers import json_answer, problem_answer
+from ecs_admission.http.auth import may, reading_scopes, record_read
 
-_DEFAULT_LIMIT = 50
 _LIMIT = re.compile(r"[0-9]{1,4}")
+_PAGING = ("limit", "cursor", "as_of")
 
 
 def blueprint(reader: LogReader) -> Blueprint:
@@ -20,25 +29,64 @@ def blueprint(reader: LogReader) -> Blueprint:
 
     @routes.get("/v1/decisions")
     def list_decisions() -> Response:
-        if request.args.keys() - {"limit", "cursor"}:
-            raise InputError("unknown-parameter", "known parameters are limit and cursor", status=400)
-        if any(len(values) > 1 for values in request.args.listvalues()):
-            raise InputError("repeated-parameter", "a parameter is given twice", status=400)
-        page = reader.list_entries(limit=_limit(), cursor=request.args.get("cursor"))
+        filters = _filters(_PAGING)
+        page = reader.list_entries(
+            filters,
+            limit=_limit(),
+            cursor=_once("cursor"),
+            as_of=_as_of(reader),
+            scope=within(reading_scopes()),
+        )
+        record_read(filters.summary(has_results=bool(page.items)), len(page.items))
         return json_answer({"items": page.items, "next": page.next})
 
     @routes.get("/v1/decisions/<decision_id>")
     def show_decision(decision_id: str) -> Response:
         found = reader.show(decision_id)
-        if found is None:
+        if found is None or not covers(reading_scopes(), found["entry"]):
             return problem_answer(404, "there is no decision with this id", reason="NotFound")
+        if found["policyInput"] is not None and not may(Permission.LOOK_UP_FINGERPRINTS):
+            found["policyInput"] = without_fingerprints(found["policyInput"])
+        record_read(f"id={found['entry']['id']}", 1)
         return json_answer(found)
+
+    @routes.get("/v1/statistics")
+    def count_decisions() -> Response:
+        filters = _filters(("as_of",))
+        statistics = count_entries(reader, filters, as_of=_as_of(reader), scope=within(reading_scopes()))
+        record_read("statistics " + filters.summary(has_results=statistics.total > 0), statistics.total)
+        return json_answer(statistics.document())
 
     return routes
 
 
+def _filters(others: tuple[str, ...]) -> Filters:
+    pairs = [(name, text) for name, text in request.args.items(multi=True) if name not in others]
+    filters = read_filters(pairs, now=time.time())
+    if any(clause.name == "fingerprint" for clause in filters.clauses) and not may(Permission.LOOK_UP_FINGERPRINTS):
+        raise ForbiddenError("role", "only an auditor may ask by fingerprint")
+    if filters.kinds.wanted != ("decision",) and not may(Permission.READ_LOG):
+        raise ForbiddenError("role", "only an auditor may read entries that are no decision")
+    return filters
+
+
+def _once(name: str) -> str | None:
+    texts = request.args.getlist(name)
+    if len(texts) > 1:
+        raise InputError("repeated-parameter", f"parameter {name} is given twice", status=400, pointer=name)
+    return texts[0] if texts else None
+
+
 def _limit() -> int:
-    text = request.args.get("limit", str(_DEFAULT_LIMIT))
+    text = _once("limit")
+    if text is None:
+        return DEFAULT_LIMIT
     if not _LIMIT.fullmatch(text):
-        raise InputError("bad-limit", "limit must be a number from 1 to 200", status=400)
+        raise InputError(
+            "bad-limit", f"limit must be a number from 1 to {MAX_LIMIT}", status=400, pointer="limit"
+        )  # fmt: skip
     return int(text)  # and the reader refuses what is out of its range
+
+
+def _as_of(reader: LogReader) -> int | None:
+    return read_as_of(_once("as_of"), reader.newest_digest)

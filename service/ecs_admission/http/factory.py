@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import InputError, RecordUnavailableError
-from ecs_admission.http import admission, decisions, health, openapi
+from ecs_admission.http import admission, decisions, fingerprints, health, openapi
 from ecs_admission.http.answers import http_error, input_error, record_error, unreadable_body
+from ecs_admission.http.auth import Access
 from ecs_admission.model import Refusal
+from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Reviewer
 from ecs_admission.telemetry import log_error
 
@@ -22,17 +24,22 @@ def create_flask(
     unreadable: tuple[type[Exception], ...] = (),
     *,
     refused: Callable[[], Refusal | None] = lambda: None,
+    access: Access | None = None,
+    fingerprint_keys: Sequence[FingerprintKey] = (),
 ) -> Flask:
     """An application with every route, holding no state but what it is given.
 
     `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, `refused` says which
-    policies are in place and were not activated.
+    policies are in place and were not activated. `access` stands before every request; without it everybody may do
+    everything, from this machine alone. Values are looked up with `fingerprint_keys`.
     """
     app = Flask("ecs_admission", static_folder=None, template_folder=None)
     app.url_map.merge_slashes = False  # a redirect would repeat the path
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    (access or Access()).install(app)
     app.register_blueprint(admission.blueprint(reviewer))
     app.register_blueprint(decisions.blueprint(reader))
+    app.register_blueprint(fingerprints.blueprint(reader, fingerprint_keys))
     app.register_blueprint(health.blueprint(reviewer, reader, refused))
     app.register_blueprint(openapi.blueprint())
     for kind in unreadable:

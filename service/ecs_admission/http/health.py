@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response
 
+from ecs_admission.auth.roles import Permission
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import AdmissionError
 from ecs_admission.http.answers import json_answer
+from ecs_admission.http.auth import may
 from ecs_admission.model import JSONObject, Refusal
 from ecs_admission.review import Reviewer
 
@@ -34,7 +36,7 @@ def blueprint(reviewer: Reviewer, reader: LogReader, refused: Callable[[], Refus
             "revision": reviewer.revision.id,
         }
         refusal = refused()
-        if refusal is not None:
+        if refusal is not None and may(Permission.READ_HEALTH):
             # Not a reason to turn requests away: the revision that judges is one that passed every check.
             document |= {"refused": {"reason": refusal.reason, "since": refusal.since}}
         return json_answer(document, 200 if ready else 503)

@@ -11,6 +11,7 @@ import hmac
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,20 @@ class FingerprintKey:
         digest = hmac.digest(self.secret, value.encode("utf-8", "surrogatepass"), "sha256")
         return f"{self.id}:{digest[:_FINGERPRINT_BYTES].hex()}"
 
+    def marker(self) -> Callable[[str], bytes]:
+        """A function that gives 16 bytes for a text, for who has thousands of them: a fifth of an HMAC's time.
+
+        BLAKE2b (RFC 7693) keyed with the same secret, personalised so that the two kinds have nothing in common.
+        """
+        keyed = hashlib.blake2b(key=self.secret, digest_size=_FINGERPRINT_BYTES, person=b"inventory")
+
+        def mark(value: str) -> bytes:
+            state = keyed.copy()
+            state.update(value.encode("utf-8", "surrogatepass"))
+            return state.digest()
+
+        return mark
+
 
 def make_key(secret: bytes) -> FingerprintKey:
     """A key with an id derived from it, so that the same key has the same id on every node."""
@@ -44,9 +59,14 @@ def ephemeral_key() -> FingerprintKey:
 
 
 def load_or_create_key(path: Path) -> FingerprintKey:
-    """The key in `path` (64 hex digits, mode 0600), made on first start.
+    """The key in `path` that is in use, see `load_or_create_keys`."""
+    return load_or_create_keys(path)[0]
 
-    Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
+
+def load_or_create_keys(path: Path) -> tuple[FingerprintKey, ...]:
+    """The keys in `path` (64 hex digits on a line, mode 0600), the first made on first start.
+
+    The first is the one in use. Those below were, and are kept to look up what was recorded then. Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
     Raises `SettingsError` when the file is readable by others or holds no key.
     """
     try:
@@ -59,12 +79,12 @@ def load_or_create_key(path: Path) -> FingerprintKey:
     if mode & 0o077:
         raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
     try:
-        secret = bytes.fromhex(text.decode("ascii").strip())
+        secrets_read = [bytes.fromhex(line) for line in text.decode("ascii").split()]
     except (ValueError, UnicodeDecodeError):
-        secret = b""
-    if len(secret) != _KEY_BYTES:
+        secrets_read = []
+    if not secrets_read or any(len(secret) != _KEY_BYTES for secret in secrets_read):
         raise SettingsError(f"{path} does not hold a fingerprint key of 64 hex digits")
-    return make_key(secret)
+    return tuple(make_key(secret) for secret in dict.fromkeys(secrets_read))
 
 
 def _create(path: Path) -> None:

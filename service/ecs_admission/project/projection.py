@@ -13,6 +13,7 @@ from ecs_admission.project.detectors.protocol import Batch, Detector, Leaf, Sign
 from ecs_admission.project.disclosure import Disclosure, looks_random
 from ecs_admission.project.fields import Node
 from ecs_admission.project.fingerprints import FingerprintKey
+from ecs_admission.project.inventory import take_inventory
 from ecs_admission.project.kinds import KindModel, length_bucket
 from ecs_admission.project.names import MAX_NAME_CHARS, NameModel, NameVerdict, plain_text
 from ecs_admission.project.parts import PartFinder
@@ -35,6 +36,7 @@ class Projection:
     references: tuple[JSONObject, ...]
     counts: Mapping[str, int]
     places: Mapping[str, Place] = field(repr=False)
+    inventory: bytes = field(default=b"", repr=False)
 
 
 class Projector:
@@ -80,6 +82,7 @@ class Projector:
                 "left_out": left_out,
             },
             places=_places(literals, [leaves[i].whole for i in kept], walk.references),
+            inventory=take_inventory(leaves, self._key),
         )
 
     def _read_disclosed(self, config: Any) -> Mapping[str, Any]:

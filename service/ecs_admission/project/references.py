@@ -20,7 +20,8 @@ _WORD_SUFFIX = re.compile(r"[a-z]{6}|[A-Z]{6}|[0-9]{6}")
 _JSON_KEY = re.compile(r"[^\x00-\x1f:]{0,256}")
 _STAGE = re.compile(r"[^\x00-\x1f:\s]{0,256}")
 _PARAMETER = re.compile(r"[A-Za-z0-9_./-]{1,2048}")
-_BUCKET_OBJECT = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})")
+_BUCKET_OBJECT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9])/(.{1,1024})")
+"""Names of old buckets in us-east-1 have capitals, underscores and up to 255 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,8 @@ def parse_application_reference(text: str) -> ParsedReference | None:
     """Read a value that an application is to resolve itself, with the task role: the ARN of a secret or a parameter, or
     the ARN or URI of an S3 object. None for any other text.
     """
-    if text.startswith("s3://"):
-        known = _BUCKET_OBJECT.fullmatch(text.removeprefix("s3://"))
+    if text[:5].lower() == "s3://":
+        known = _BUCKET_OBJECT.fullmatch(text[5:])
         return ParsedReference(service="s3", resource=known.group(0)) if known else None
     parsed = parse_object_arn(text) if ":s3:" in text[:24] else parse_value_from(text)
     return parsed if parsed.problem is None and parsed.partition is not None else None

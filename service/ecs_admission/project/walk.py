@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,8 +17,10 @@ from ecs_admission.project.references import ParsedReference, parse_application_
 from ecs_admission.project.structured import joined_name, name_beside
 
 _SHOWN_ARGUMENTS = 50
+_DIGEST = re.compile(r"@sha(?:256|512):[0-9a-fA-F]+$")
+_STARTS = frozenset("aAsS \t\n")
 _STORES = ("arn:aws", "s3://")
-"""How the values begin that an application resolves itself."""
+"""How the values begin that an application resolves itself; the first character tells nearly all others apart."""
 
 _MAX_ITEMS = 5000
 """Items of one list or map that are looked at. A longer one is denied, see `Walk.left_out`."""
@@ -184,7 +187,7 @@ class Walk:
             names.append(shown)
             if value is not None:
                 append(Leaf(f"{pointer}/{index}/value", container, node_field, value, name, shown))
-                if value.startswith(_STORES):
+                if value[:1] in _STARTS and value.lstrip()[:7].lower().startswith(_STORES):
                     self._application_reference(value, f"{pointer}/{index}/value", container, name)
                 elif name in disclosed:
                     self._disclosable(value, name, beside, "environmentValues")
@@ -193,9 +196,11 @@ class Walk:
         return names
 
     def _application_reference(self, value: str, pointer: str, container: str | None, name: str | None) -> None:
-        """A value that the application resolves itself. Of an S3 object only its name tells that it holds secrets."""
+        """A value that the application resolves itself. Of an S3 object or a parameter only the variable's name tells that
+        it holds a secret.
+        """
         parsed = parse_application_reference(value.strip())
-        if parsed is None or (parsed.service == "s3" and not (name and self.speaks_of_secret(name))):
+        if parsed is None or (parsed.service != "secretsmanager" and not (name and self.speaks_of_secret(name))):
             return
         self._add_reference(pointer, container, "application", name, parsed)
 
@@ -258,18 +263,22 @@ class Walk:
                 return value
             self._leaf(value, node.field, pointer, container, None)
             if node.field == "image":
-                self._image_user(value, pointer, container)
+                self._image_credentials(value, pointer, container)
             return self.aliases.alias(value)
         self._leaf(value, node.field, pointer, container, name)
         return REDACTED
 
-    def _image_user(self, value: str, pointer: str, container: str | None) -> None:
-        """A registry's user and password before its host, which no registry takes: `user:password@host/image`."""
-        user, at, _ = value.partition("/")[0].rpartition("@")
-        name, colon, password = user.partition(":")
-        if at and colon and password:
-            start = len(name) + 1
-            self.leaves.append(Leaf(pointer, container, "image", password, "password", offset=start, hint="assignment"))
+    def _image_credentials(self, value: str, pointer: str, container: str | None) -> None:
+        """What stands before an `@` that begins no digest, or behind a `#`: credentials, which no registry takes there."""
+        rest = _DIGEST.sub("", value)
+        user, at, _ = rest.rpartition("@")
+        secrets = [(user.rpartition("//")[2], value.find(user.rpartition("//")[2]))] if at else []
+        _, mark, fragment = rest.partition("#")
+        secrets += [(fragment, value.find("#") + 1)] if mark else []
+        for secret, start in secrets:
+            if secret:
+                leaf = Leaf(pointer, container, "image", secret, "password", offset=start, hint="assignment")
+                self.leaves.append(leaf)
 
     def _reference(
         self,

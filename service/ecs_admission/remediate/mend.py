@@ -77,29 +77,29 @@ def _fix(plan: Plan, case: Case, resolve: Resolve) -> Fix:
 
 
 def _move_to_secrets(finding: Finding, case: Case) -> Plan | None:
-    container, item = _match(_CONTAINER, finding.at), _match(_ITEM, finding.at)
-    made = _proposal(finding, case)
-    if container is None or item is None or made is None:
+    container, made = _match(_CONTAINER, finding.at), _proposal(finding, case)
+    if container is None or made is None:
         return None
     name = str(finding.place.name)
-    secrets = at(case.value, f"{container}/secrets") or []
-    if any(secret.get("name") == name for secret in secrets):
-        return Plan((Remove(item),), left=(f"{name} stands under secrets already: see that it is the right one",))
-    edits = (Append(f"{container}/secrets", {"name": name, "valueFrom": made.value_from}), Remove(item))
-    return _stored(edits, made, case)
+    gone = _variables(container, finding, case)
+    if _has(f"{container}/secrets", name, case):
+        return Plan(gone, left=(f"{name} stands under secrets already: see that it is the right one",))
+    return _stored((Append(f"{container}/secrets", {"name": name, "valueFrom": made.value_from}), *gone), made, case)
 
 
 def _move_to_secret_options(finding: Finding, case: Case) -> Plan | None:
     configuration, made = _match(_LOG_CONFIGURATION, finding.at), _proposal(finding, case)
     if configuration is None or made is None:
         return None
-    option = {"name": finding.place.name, "valueFrom": made.value_from}
-    return _stored((Append(f"{configuration}/secretOptions", option), Remove(finding.at)), made, case)
+    name, options = str(finding.place.name), f"{configuration}/secretOptions"
+    if _has(options, name, case):
+        return Plan((Remove(finding.at),), left=(f"{name} stands under secretOptions already: see that it is right",))
+    return _stored((Append(options, {"name": name, "valueFrom": made.value_from}), Remove(finding.at)), made, case)
 
 
 def _add_splunk_token(finding: Finding, case: Case) -> Plan | None:
     configuration = _match(_LOG_CONFIGURATION, finding.at)
-    made = proposals.parameter(case.setting, _SPLUNK_TOKEN)
+    made = proposals.parameter(case.setting, _SPLUNK_TOKEN, _owner(finding, case))
     if configuration is None or made is None:
         return None
     option = {"name": _SPLUNK_TOKEN, "valueFrom": made.value_from}
@@ -107,16 +107,41 @@ def _add_splunk_token(finding: Finding, case: Case) -> Plan | None:
 
 
 def _move_reference_to_secrets(finding: Finding, case: Case) -> Plan | None:
-    container, item, name = _match(_CONTAINER, finding.at), _match(_ITEM, finding.at), finding.place.name
-    if container is None or item is None or not _is_shown(name) or not _is_reference(finding.at, case):
+    container, name = _match(_CONTAINER, finding.at), finding.place.name
+    if container is None or not _is_shown(name) or not _is_reference(finding.at, case):
         return None
+    gone = _variables(container, finding, case)
+    if _has(f"{container}/secrets", str(name), case):
+        return Plan(gone, left=(f"{name} stands under secrets already: see that it is the right one",))
     # The ARN is the caller's, so the patch says where it stands and not what it is.
     secret = Append(f"{container}/secrets", {"name": name, "valueFrom": ""}, (("valueFrom", finding.at),))
-    return Plan((secret, Remove(item), *_execution_role(case)), left=_role_left(case))
+    return Plan((secret, *gone, *_execution_role(case)), left=_role_left(case))
+
+
+def _variables(container: str, finding: Finding, case: Case) -> tuple[Edit, ...]:
+    """Take away what stands at the finding and every other variable of its name, which ECS would not take beside it."""
+    item = _match(_ITEM, finding.at)
+    variables = at(case.value, f"{container}/environment") or []
+    name = next((v.get("name") for i, v in enumerate(variables) if f"{container}/environment/{i}" == item), None)
+    same = [i for i, variable in enumerate(variables) if name is not None and variable.get("name") == name]
+    return tuple(Remove(place) for place in dict.fromkeys([str(item), *(f"{container}/environment/{i}" for i in same)]))
+
+
+def _has(pointer: str, name: str, case: Case) -> bool:
+    return any(item.get("name") == name for item in at(case.value, pointer) or [])
 
 
 def _remove(finding: Finding, _: Case) -> Plan:
     return Plan((Remove(finding.at),))
+
+
+def _remove_host_path(finding: Finding, case: Case) -> Plan | None:
+    """A volume of the injector's alone: what another container keeps there may be all that it has."""
+    volume = _match(_VOLUME, finding.at)
+    name = at(case.value, f"{volume}/name")
+    users = [place for place in _containers(case) if name in _volumes_of(place, case)]
+    is_ours = volume is not None and any(_is_injector(place, case) for place in users)
+    return Plan((Remove(f"{volume}/host"),)) if is_ours else None
 
 
 def _remove_item(finding: Finding, _: Case) -> Plan | None:
@@ -127,6 +152,8 @@ def _remove_item(finding: Finding, _: Case) -> Plan | None:
 def _remove_from_environment(finding: Finding, case: Case) -> Plan | None:
     """Take away the environment variables that have the name which stands at the finding's place."""
     container, name = _match(_CONTAINER, finding.at), at(case.value, finding.at)
+    if not isinstance(name, str):
+        return None
     variables = at(case.value, f"{container}/environment") or []
     found = [index for index, variable in enumerate(variables) if variable.get("name") == name]
     return Plan(tuple(Remove(f"{container}/environment/{index}") for index in found)) if found else None
@@ -143,8 +170,15 @@ def _replace_by_placeholder(finding: Finding, case: Case) -> Plan:
 
 def _use_task_role(finding: Finding, case: Case) -> Plan | None:
     """Static keys go, and the task gets a role in their place."""
-    item = _match(_ITEM, finding.at) if finding.place.field == "environment" else None
-    gone: Edit = Put(finding.at, PLACEHOLDER) if item is None else Remove(item)
+    item = _match(_ITEM, finding.at)
+    if finding.place.field not in ("environment", "secrets", "secretOptions"):
+        if any(reference["pointer"] == finding.at for reference in case.references):
+            return None  # a placeholder would stand where only a reference may
+        gone: Edit = Put(finding.at, PLACEHOLDER)
+    elif item is None:
+        return None
+    else:
+        gone = Remove(item)
     role = _task_role(case)
     left = ("deactivate and delete the access key", *((_FILL_IN_ROLE,) if role else ()))
     return Plan((gone, *role), left=left)
@@ -164,17 +198,22 @@ def _add_task_role(_: Finding, case: Case) -> Plan:
 def _wait_for_sidecar(finding: Finding, case: Case) -> Plan | None:
     container, entry = _match(_CONTAINER, finding.at), at(case.value, finding.at.removesuffix("/condition"))
     if isinstance(entry, dict) and finding.at.endswith("/condition"):
-        position = _position(str(entry.get("containerName")), case)
-        return (
-            None if position is None else Plan((Put(finding.at, _condition(position, case)), *_may_end(position, case)))
-        )
-    writers = [] if container is None else _writers_for(container, case)
-    if len(writers) != 1:
-        return None
-    wanted = {"containerName": "", "condition": _condition(writers[0], case)}
-    # The name is the caller's: it is copied from where it stands.
-    added = Append(f"{container}/dependsOn", wanted, (("containerName", f"{writers[0]}/name"),))
-    return Plan((added, *_may_end(writers[0], case)))
+        writer = _position(str(entry.get("containerName")), case)
+        edit: Edit = Put(finding.at, _condition(writer, case)) if writer is not None else Remove(finding.at)
+    else:
+        writers = [] if container is None else _writers_for(container, case)
+        writer = writers[0] if len(writers) == 1 else None
+        # The name is the caller's: it is copied from where it stands.
+        wanted = {"containerName": "", "condition": _condition(writer, case) if writer is not None else ""}
+        edit = Append(f"{container}/dependsOn", wanted, (("containerName", f"{writer}/name"),))
+    freed = None if writer is None else _may_end(writer, case)
+    return None if freed is None else Plan((edit, *freed))
+
+
+def _set_not_essential(finding: Finding, case: Case) -> Plan | None:
+    container = _match(_CONTAINER, finding.at)
+    freed = None if container is None else _may_end(container, case)
+    return Plan(freed) if freed else None
 
 
 def _condition(writer: str, case: Case) -> str:
@@ -182,21 +221,37 @@ def _condition(writer: str, case: Case) -> str:
     return "HEALTHY" if _stays(writer, case) else "SUCCESS"
 
 
-def _may_end(writer: str, case: Case) -> tuple[Edit, ...]:
-    """ECS takes SUCCESS for no essential container: the task would end with it."""
-    container = at(case.value, writer)
-    is_free = _stays(writer, case) or container.get("essential") is False
-    return () if is_free else (Put(f"{writer}/essential", False),)
+def _may_end(writer: str, case: Case) -> tuple[Edit, ...] | None:
+    """What it takes for a writer to be waited for: ECS takes SUCCESS for no essential container.
+
+    None where that is for a person to decide: only the injector is known to end, and some container must be essential.
+    """
+    if _stays(writer, case) or at(case.value, writer).get("essential") is False:
+        return ()
+    others = [place for place in _containers(case) if place != writer]
+    some_essential = any(at(case.value, place).get("essential", True) for place in others)
+    return (Put(f"{writer}/essential", False),) if _is_injector(writer, case) and some_essential else None
 
 
 def _stays(writer: str, case: Case) -> bool:
-    container = at(case.value, writer)
-    return "healthCheck" in container and not _INJECTOR.search(str(container.get("image")))
+    return "healthCheck" in at(case.value, writer) and not _is_injector(writer, case)
 
 
-def _set_not_essential(finding: Finding, _: Case) -> Plan | None:
-    container = _match(_CONTAINER, finding.at)
-    return None if container is None else Plan((Put(f"{container}/essential", False),))
+def _is_injector(place: str, case: Case) -> bool:
+    return _INJECTOR.search(str(at(case.value, f"{place}/image"))) is not None
+
+
+def _containers(case: Case) -> list[str]:
+    return [f"/containerDefinitions/{index}" for index in range(len(case.value.get("containerDefinitions") or []))]
+
+
+def _volumes_of(place: str, case: Case, *, writable: bool = False) -> set[str]:
+    """The names of the volumes that a container mounts, also by way of another one's mounts."""
+    container = at(case.value, place) or {}
+    sources = [_position(str(item.get("sourceContainer")), case) for item in container.get("volumesFrom") or []]
+    holders = [container, *(at(case.value, source) for source in sources if source is not None)]
+    mounts = [mount for holder in holders for mount in holder.get("mountPoints") or []]
+    return {str(mount.get("sourceVolume")) for mount in mounts if not (writable and mount.get("readOnly"))}
 
 
 def _set_read_only(finding: Finding, _: Case) -> Plan | None:
@@ -243,7 +298,12 @@ def _stored(edits: tuple[Edit, ...], made: Parameter, case: Case) -> Plan:
 
 def _proposal(finding: Finding, case: Case) -> Parameter | None:
     name = finding.place.name
-    return proposals.parameter(case.setting, str(name)) if _is_shown(name) else None
+    return proposals.parameter(case.setting, str(name), _owner(finding, case)) if _is_shown(name) else None
+
+
+def _owner(finding: Finding, case: Case) -> str | None:
+    """The container whose value it is, where there are several: two may call different things by one name."""
+    return finding.place.container if len(_containers(case)) > 1 else None
 
 
 def _execution_role(case: Case) -> tuple[Edit, ...]:
@@ -263,20 +323,10 @@ def _role_left(case: Case) -> tuple[str, ...]:
 
 
 def _writers_for(reader: str, case: Case) -> list[str]:
-    """The places of the containers that write to a volume which `reader` mounts; the injector's alone, if it is one."""
-    own = at(case.value, reader) or {}
-    wanted = {mount.get("sourceVolume") for mount in own.get("mountPoints") or []}
-    found = [
-        f"/containerDefinitions/{index}"
-        for index, container in enumerate(case.value.get("containerDefinitions") or [])
-        if container is not own
-        and any(
-            mount.get("sourceVolume") in wanted and not mount.get("readOnly")
-            for mount in container.get("mountPoints") or []
-        )
-    ]
-    injectors = [place for place in found if _INJECTOR.search(str(at(case.value, f"{place}/image")))]
-    return injectors or found
+    """The containers that write to a volume which `reader` mounts; the injectors alone, where there are any."""
+    wanted = _volumes_of(reader, case)
+    found = [p for p in _containers(case) if p != reader and wanted & _volumes_of(p, case, writable=True)]
+    return [place for place in found if _is_injector(place, case)] or found
 
 
 def _position(name: str, case: Case) -> str | None:
@@ -288,8 +338,10 @@ def _position(name: str, case: Case) -> str | None:
 
 def _is_reference(pointer: str, case: Case) -> bool:
     """True where a reference stands that ECS can resolve and that may be shown, so that it is no secret itself."""
+    text = at(case.value, pointer)
     found = (reference for reference in case.references if reference["pointer"] == pointer)
-    return any(r["problem"] is None and _is_shown(r["resource"]) for r in found)
+    is_bare = isinstance(text, str) and text == text.strip()
+    return is_bare and any(r["problem"] is None and _is_shown(r["resource"]) for r in found)
 
 
 def _is_shown(name: str | None) -> bool:
@@ -306,6 +358,7 @@ _MENDERS: Mapping[str, Callable[[Finding, Case], Plan | None]] = {
     "move-to-secret-options": _move_to_secret_options,
     "move-reference-to-secrets": _move_reference_to_secrets,
     "remove": _remove,
+    "remove-host-path": _remove_host_path,
     "remove-item": _remove_item,
     "remove-from-environment": _remove_from_environment,
     "replace-by-placeholder": _replace_by_placeholder,

@@ -23,7 +23,9 @@ _PARTITIONS: Mapping[str, str] = {
     "us-isof-": "aws-iso-f",
     "eusc-": "aws-eusc",
 }
-_STDIN = "file:///dev/stdin"
+_RESERVED = re.compile(r"(?i)aws|ssm")
+"""How no name of a parameter may begin:
+https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,20 @@ class Parameter:
         return self.arn or self.name
 
     def command(self) -> str:
-        """The command that makes it and reads the value from the terminal."""
+        """The command that makes it, with the value typed at the terminal: not shown, in no history, with no newline."""
         region = f" --region {self.region}" if self.region else ""
-        return f"aws ssm put-parameter{region} --type SecureString --name {self.name} --value {_STDIN}"
+        put = f"aws ssm put-parameter{region} --type SecureString --name {self.name} --value file:///dev/stdin"
+        return f'read -rs VALUE && printf %s "$VALUE" | {put}; unset VALUE'
 
 
-def parameter(setting: Setting, name: str) -> Parameter | None:
-    """The parameter for a value that goes by `name`. None where the name may not be shown."""
+def parameter(setting: Setting, name: str, owner: str | None = None) -> Parameter | None:
+    """The parameter for a value that goes by `name` in the container `owner`. None where the name may not be shown."""
     if not _SEGMENT.fullmatch(name):
         return None
-    segments = [text for text in (setting.environment, setting.subject) if text and _SEGMENT.fullmatch(text)]
+    segments = [text for text in (setting.environment, setting.subject, owner) if text and _SEGMENT.fullmatch(text)]
     path = "/".join([*segments, name])
+    if _RESERVED.match(path):
+        path = f"app/{path}"
     arn = None
     if setting.owner and setting.region:
         arn = f"arn:{setting.partition}:ssm:{setting.region}:{setting.owner}:parameter/{path}"
@@ -116,6 +121,9 @@ def _read_reference(setting: Setting, reference: JSONObject) -> list[JSONObject]
         return []
     partition = reference["partition"] or setting.partition
     where = f"{reference['region'] or setting.region or '*'}:{reference['account'] or setting.owner or '*'}"
+    if service == "ssm" and reference["partition"] is None and "/" not in resource:
+        # A bare word may be the secret itself, pasted where its reference belongs.
+        return [_allow("ssm:GetParameters", f"arn:{partition}:ssm:{where}:parameter/<parameter-name>")]
     if service == "ssm":
         return [_allow("ssm:GetParameters", f"arn:{partition}:ssm:{where}:parameter/{resource.removeprefix('/')}")]
     if service == "secretsmanager":

@@ -15,9 +15,18 @@ MAX_WARNING_CHARS = 256
 
 
 def review_response(
-    decision: Decision, *, uid: str, decision_id: str, revision: str, catalogue: Mapping[str, Rule]
+    decision: Decision,
+    *,
+    uid: str,
+    decision_id: str,
+    revision: str,
+    catalogue: Mapping[str, Rule],
+    receipt: str | None = None,
 ) -> JSONObject:
-    """The `response` of an AdmissionReview. `allowed` is true for nothing but an allow."""
+    """The `response` of an AdmissionReview. `allowed` is true for nothing but an allow.
+
+    `receipt` is that of the entry in the decision log, None where there is none.
+    """
     allowed = decision.outcome in (Outcome.ALLOWED, Outcome.FAIL_OPEN)
     denials = decision.denials
     fixes = decision.fixes or (None,) * len(denials)
@@ -31,7 +40,8 @@ def review_response(
         "uid": uid,
         "allowed": allowed,
         "status": status,
-        "auditAnnotations": {"decision-id": decision_id, "policy-revision": revision},
+        "auditAnnotations": {"decision-id": decision_id, "policy-revision": revision}
+        | ({} if receipt is None else {"receipt": receipt}),
     }
     if not allowed and decision.patch:
         patch = base64.b64encode(orjson.dumps(decision.patch)).decode()

@@ -34,13 +34,15 @@ resolved_at_deploy(literal) if {
 }
 
 # METADATA
-# description: True where the literal is an ARN under the name of a secret, so that the application would get the ARN.
+# description: |
+#   True where the literal is an ARN under the name of what is in a secret, so that the application would get the ARN.
 misplaced(literal) if {
 	literal.kind == "arn"
 	literal.service in data.config.kinds.misplaced_services
 	some signal in literal.signals
 	signal.detector == "name"
 	signal.confidence == "high"
+	not signal.rule in data.config.kinds.names_of_secrets
 }
 
 # METADATA

@@ -149,3 +149,9 @@ test_the_rules_that_ship_know_aws_keys[rule] if {
 	]
 	literals.aws_key({"kind": "opaque", "words": [], "signals": [aws_signal("any", rule)]})
 }
+
+test_a_name_of_the_secret_itself_is_not_misplaced[word] if {
+	some word in ["secret", "credentials"]
+	named := {"detector": "name", "rule": word, "confidence": "high"}
+	not literals.misplaced({"kind": "arn", "service": "secretsmanager", "signals": [named]})
+}

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from ecs_admission.decision_log.schema import metadata
+from ecs_admission.decision_log.metadata import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():

@@ -20,6 +20,7 @@
 package admission.rules.logging["splunk-token-missing"]
 
 import data.admission.lib.containers
+import data.admission.lib.literals
 
 # METADATA
 # scope: document
@@ -27,7 +28,7 @@ import data.admission.lib.containers
 findings contains {"at": pointer} if {
 	some pointer, configuration in _configurations
 	configuration.logDriver == "splunk"
-	not _has_token(configuration)
+	not _has_token(pointer, configuration)
 }
 
 _configurations[concat("/", [place, "logConfiguration"])] := container.logConfiguration if {
@@ -39,9 +40,19 @@ _configurations[pointer] := configuration if {
 	some pointer, configuration in {"/serviceConnectConfiguration/logConfiguration": configured}
 }
 
-_has_token(configuration) if configuration.options["splunk-token"]
+_has_token(place, configuration) if {
+	configuration.options["splunk-token"]
+	not concat("/", [place, "options", "splunk-token"]) in _nothing
+}
 
-_has_token(configuration) if {
+_has_token(_, configuration) if {
 	some option in configuration.secretOptions
 	option.name == "splunk-token"
+}
+
+# Where a text stands that is no token yet, or never will be.
+_nothing contains literal.pointer if {
+	some literal in input.literals
+	literal.kind in {"empty", "placeholder", "template"}
+	not literals.resolved_at_deploy(literal)
 }

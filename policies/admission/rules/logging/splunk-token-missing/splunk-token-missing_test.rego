@@ -46,3 +46,26 @@ test_the_log_of_service_connect_is_looked_at if {
 test_service_connect_without_a_log_has_nothing_to_look_at if {
 	rule.findings == set() with input.object as {"serviceConnectConfiguration": {"enabled": true}}
 }
+
+test_an_option_that_holds_nothing_is_no_token[kind] if {
+	some kind in ["empty", "placeholder", "template"]
+	place := "/containerDefinitions/0/logConfiguration"
+	options := {"splunk-url": "<redacted>", "splunk-token": "<redacted>"}
+	shown := {"containerDefinitions": [{"logConfiguration": {"logDriver": "splunk", "options": options}}]}
+	found := [{"pointer": concat("/", [place, "options", "splunk-token"]), "kind": kind, "signals": []}]
+	rule.findings == {{"at": place}} with input as {"object": shown, "literals": found}
+}
+
+test_what_is_resolved_at_deploy_has_a_rule_of_its_own if {
+	place := "/containerDefinitions/0/logConfiguration"
+	options := {"splunk-url": "<redacted>", "splunk-token": "<redacted>"}
+	shown := {"containerDefinitions": [{"logConfiguration": {"logDriver": "splunk", "options": options}}]}
+	signal := {"detector": "native", "rule": "resolved-at-deploy", "confidence": "high"}
+	found := [{
+		"pointer": concat("/", [place, "options", "splunk-token"]),
+		"kind": "template",
+		"words": [],
+		"signals": [signal],
+	}]
+	rule.findings == set() with input as {"object": shown, "literals": found}
+}

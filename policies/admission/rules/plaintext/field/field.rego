@@ -84,14 +84,12 @@
 #         Manager or as an SSM SecureString parameter, and reference it under secrets of the container that needs it.
 #         Rotate the value, since it has been in a pipeline in clear.
 #     secret:
-#       fix: move-to-secrets
 #       message: >-
 #         valueFrom of secret {name} in container {container} is a plaintext secret in the place of its reference
 #       remediation: >-
 #         Store the value in AWS Secrets Manager or as an SSM SecureString parameter, and give {name} its ARN as
 #         valueFrom. Rotate the value, since it has been in a pipeline in clear.
 #     secret-option:
-#       fix: move-to-secret-options
 #       message: >-
 #         valueFrom of secret option {name} in container {container} is a plaintext secret in the place of its reference
 #       remediation: >-

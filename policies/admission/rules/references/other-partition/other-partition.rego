@@ -40,6 +40,7 @@ findings contains {"at": reference.pointer} if {
 	some reference in input.references
 	is_string(reference.partition)
 	reference.partition != context.partition
+	reference.field != "application" # with credentials of its own an application reads wherever it likes
 	not _misfit(reference)
 }
 

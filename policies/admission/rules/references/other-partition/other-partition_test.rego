@@ -5,7 +5,7 @@ import data.admission.rules.references["other-partition"] as rule
 request(region, partition, regions) := {
 	"request": {"context": {"account": null, "region": region}},
 	"object": {},
-	"references": [{"pointer": "/p", "partition": partition, "region": regions}],
+	"references": [{"pointer": "/p", "field": "secrets", "partition": partition, "region": regions}],
 }
 
 test_a_partition_that_its_own_region_is_not_in_is_a_finding[region] if {
@@ -37,4 +37,10 @@ test_a_reference_without_a_partition_is_none if {
 
 test_what_is_not_known_is_none if {
 	rule.findings == set() with input as request(null, "aws-cn", null)
+}
+
+test_an_application_may_read_another_partition if {
+	reference := {"pointer": "/p", "field": "application", "partition": "aws-cn", "region": "cn-north-1"}
+	asked := object.union(request("eu-central-1", "aws", "eu-central-1"), {"references": [reference]})
+	rule.findings == set() with input as asked
 }

@@ -75,7 +75,7 @@ test_a_misplaced_reference_is_none_for_the_application if {
 		"pointer": "/p",
 		"kind": "arn",
 		"service": "ssm",
-		"signals": [{"detector": "name", "confidence": "high"}],
+		"signals": [{"detector": "name", "rule": "password", "confidence": "high"}],
 	}
 	references := [reference("application", "ssm")]
 	asked := request("RegisterTaskDefinition", {}, references)

@@ -1,0 +1,118 @@
+"""Keeps a process's own history in the decision log: which policies and keys it has, and when they changed.
+
+A change that cannot be recorded happens all the same, and is a log line: each decision names its revision, and a
+service that could not leave bad policies because its disk is full would be worse off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecs_admission.activation import Activation, Active
+from ecs_admission.decision_log.entries import EntryDraft, NodeKind, build_event_draft, build_node_draft
+from ecs_admission.decision_log.events import Event, keys_rotated, policies_activated, policies_refused
+from ecs_admission.decision_log.policies_at import with_policy
+from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.errors import AdmissionError
+from ecs_admission.model import JSONObject, Refusal, new_decision_id
+from ecs_admission.review import Recorder, Reviewer
+from ecs_admission.revision import Revision
+from ecs_admission.telemetry import log_error, log_refusal, log_revision
+
+_STARTS = 20
+"""How many starts back the keys of a process before this one are looked for."""
+
+
+def start_entry(active: Active, *, authentication: str, keys: Mapping[str, str]) -> EntryDraft:
+    """The entry that a chain begins with: what this process judges by, and whom it asks for what."""
+    revision = active.revision
+    draft = node_entry(
+        "node_start",
+        revision.engine.name,
+        revision.id,
+        weakened=active.weakened,
+        exceptions=[exception.id for exception in revision.governance.exceptions],
+        authentication=authentication,
+        keys=keys,
+    )
+    return with_policy(draft, revision.governance, active.weakened)
+
+
+def stop_entry(revision: Revision) -> EntryDraft:
+    """The entry that a chain ends with."""
+    return node_entry("node_stop", revision.engine.name, revision.id)
+
+
+def node_entry(kind: NodeKind, engine: str | None, revision: str | None, **details: Any) -> EntryDraft:
+    """The entry of a process that starts or stops writing now; `details` are those of `build_node_draft`."""
+    return build_node_draft(
+        kind, entry_id=new_decision_id(), time_us=_now_us(), engine=engine, revision=revision, **details
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Writes what happens to a process. `recorder` makes an entry durable."""
+
+    recorder: Recorder
+    reviewer: Reviewer
+
+    def follow(self, activation: Activation) -> None:
+        """Have the reviewer judge by what becomes active, and the log say so."""
+        activation.on_change = self._change
+        activation.on_refusal = self._refuse
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Record events of the service itself, as far as the log can be written."""
+        revision = self.reviewer.revision
+        try:
+            for kind, details in events:
+                draft = build_event_draft(
+                    kind,
+                    entry_id=new_decision_id(),
+                    time_us=_now_us(),
+                    user=None,
+                    details=details,
+                    engine=revision.engine.name,
+                    revision=revision.id,
+                )
+                if kind == "policy_activate":
+                    draft = with_policy(draft, revision.governance, details["weakened"])
+                self.recorder(draft)
+        except AdmissionError as error:
+            log_error(error)
+
+    def note_rotations(self, reader: LogReader, keys: Mapping[str, str], *, writer: str) -> None:
+        """Record the keys that the process before this one did not have. `writer` is this one."""
+        try:
+            starts = reader.list_entries(limit=_STARTS, kind="node_start").items
+        except AdmissionError as error:
+            log_error(error)
+            return
+        earlier = (start["details"] for start in starts if start.get("writer") != writer and start.get("details"))
+        before: JSONObject = next((details for details in earlier if keys.keys() <= details.keys()), {})
+        self.note(keys_rotated(before, keys))
+
+    def _change(self, active: Active) -> None:
+        before = self.reviewer.revision
+        self.reviewer.revision = active.revision
+        log_revision(active.revision.id, active.weakened)
+        self.note(
+            policies_activated(
+                previous=before.id,
+                weakened=active.weakened,
+                before=before.governance.exceptions,
+                after=active.revision.governance.exceptions,
+            )
+        )
+
+    def _refuse(self, refusal: Refusal) -> None:
+        log_refusal(refusal)
+        self.note([policies_refused(refusal)])
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
