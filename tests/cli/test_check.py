@@ -112,7 +112,8 @@ def test_the_table_says_how_to_mend_each_finding(write: Callable[[str, bytes], s
     assert "leaky.json: denied (1 finding)" in result.stdout
     assert "critical  plaintext/environment  /containerDefinitions/0/environment/0/value" in result.stdout
     assert "Fix: Store the value in AWS Secrets Manager" in result.stdout
-    assert "Run: aws ssm put-parameter --type SecureString --name /prod/web/DB_PASSWORD" in result.stdout
+    (command,) = (line for line in result.stdout.splitlines() if line.strip().startswith("Run: "))
+    assert "aws ssm put-parameter --type SecureString --name /prod/web/DB_PASSWORD" in command
 
 
 @pytest.mark.parametrize("output", ["table", "json"])

@@ -15,6 +15,7 @@ from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask
 from ecs_admission.journal import node_entry
 from ecs_admission.model import Refusal, new_decision_id
+from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
 
@@ -52,7 +53,7 @@ def log(tmp_path: Path, revision: Revision) -> Iterator[DecisionLog]:
 
 
 @pytest.fixture
-def serve(log: DecisionLog) -> Serve:
+def serve(log: DecisionLog, key: FingerprintKey) -> Serve:
     """A client of the application that judges by the revision given."""
 
     def serve(revision: Revision, refused: Callable[[], Refusal | None] = lambda: None) -> FlaskClient:
@@ -66,7 +67,7 @@ def serve(log: DecisionLog) -> Serve:
             on_error=fail,
             clock=lambda: NOW,
         )
-        return create_flask(reviewer, log.reader, refused=refused).test_client()
+        return create_flask(reviewer, log.reader, refused=refused, fingerprint_keys=[key]).test_client()
 
     return serve
 

@@ -161,7 +161,7 @@ class TestTheRunningService:
                 b'"patchType":"JSONPatch"',
                 b'"patch":[{"op":',
                 b'"statements":[{"',
-                b'"commands":["aws ',
+                b'"commands":["read ',
                 b'"left":["',
             ):
                 assert part in answer

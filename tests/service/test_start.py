@@ -102,7 +102,7 @@ def test_an_opa_url_that_is_none_is_refused_without_repeating_it(tmp_path: Path,
 
 
 def test_a_missing_pack_is_refused(tmp_path: Path) -> None:
-    assert "policy pack" in refuse(data_dir=str(tmp_path / "data"), policies=str(tmp_path))
+    assert "holds no rule and no data" in refuse(data_dir=str(tmp_path / "data"), policies=str(tmp_path))
 
 
 def test_a_damaged_pack_is_refused(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Was a value ever in a request? Asked of what is kept beside each decision: its inventory, and its suspicious literals.
+"""Was a value ever in a request? Asked of what is kept beside each decision: its inventory, its suspicious literals.
 
-An inventory has a keyed hash of every literal of eight or more characters (`project.inventory`). It is a row of `bodies`
-beside that of the PolicyInput, so it goes when that does, and its hash stands in the entry. There is no index over the
-hashes: one for each of the literals that nobody ever asks about would make a record several times as expensive. So a
-search reads inventories, newest first, as many at a time as it has time for, and says where it stopped.
+An inventory has a keyed hash of every literal of eight or more characters (`project.inventory`). It is a row of
+`bodies` beside that of the PolicyInput, so it goes when that does, and its hash stands in the entry. There is no index
+over the hashes: one for each of the literals that nobody ever asks about would make a record several times as
+expensive. So a search reads inventories, newest first, as many as it has time for, and says where it stopped.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def _places(content: bytes, sought: Sequence[Sought]) -> Iterator[tuple[str, str
     document = _parsed(content)
     marks = {each.mark for each in sought if each.key == document["key"]}
     text = document["fingerprints"]
-    for number, (pointer, name) in enumerate(document["places"]):
+    for number, (pointer, name) in enumerate(zip(document["pointers"], document["names"], strict=True)):
         if text[number * _HEX : (number + 1) * _HEX] in marks:
             yield pointer, name
 

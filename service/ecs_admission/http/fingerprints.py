@@ -1,7 +1,7 @@
-"""`POST /v1/fingerprints:lookup`: was this value ever in a request? For auditors, recorded, and no faster than they ask.
+"""`POST /v1/fingerprints:lookup`: was this value ever in a request? For auditors, so often a minute, and recorded.
 
-Whoever can ask can test guesses, so an answer says where and never more of the value than its caller knew, a caller may
-ask only so often, and each question is an entry of the log, without the value and without a hash of it.
+Whoever can ask can test guesses. So an answer says where, and never more of the value than its caller knew, a caller
+may ask only so often, and each question is an entry of the log, without the value and without a hash of it.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ def load_or_create_key(path: Path) -> FingerprintKey:
 def load_or_create_keys(path: Path) -> tuple[FingerprintKey, ...]:
     """The keys in `path` (64 hex digits on a line, mode 0600), the first made on first start.
 
-    The first is the one in use. Those below were, and are kept to look up what was recorded then. Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
+    The first is the one in use. Those below were, and are kept to look up what was recorded then.
+    Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
     Raises `SettingsError` when the file is readable by others or holds no key.
     """
     try:

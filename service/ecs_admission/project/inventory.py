@@ -1,7 +1,7 @@
 """What a request holds, as keyed hashes: so that somebody who has a value can ask where it was deployed.
 
-No engine sees it. It is kept beside the PolicyInput, and holds of a literal no more than where it stood, what it went by
-and a hash that says nothing to who does not have the key.
+No engine sees it. It is kept beside the PolicyInput, and holds of a literal no more than where it stood, what it went
+by and a hash that says nothing to who does not have the key.
 """
 
 from __future__ import annotations
@@ -22,28 +22,27 @@ MAX_LITERALS: Final = 5_000
 
 
 def take_inventory(leaves: Iterable[Leaf], key: FingerprintKey) -> bytes:
-    """`{"fingerprints", "key", "leftOut", "places"}` in canonical JSON.
+    """`{"fingerprints", "key", "leftOut", "names", "pointers"}` in canonical JSON.
 
-    `places` are pairs of a pointer and a name as it may be shown or null, `fingerprints` 32 hex digits for each, in one
-    text: see `FingerprintKey.marker`.
+    Of each literal its pointer, its name as it may be shown or null, and 32 hex digits in the one text of
+    `fingerprints`, see `FingerprintKey.marker`.
     """
     mark = key.marker()
     marks: dict[str, bytes] = {}
     found: list[bytes] = []
-    places: list[tuple[str, str | None]] = []
-    for leaf in leaves:
-        value = leaf.value
-        if len(value) < MIN_CHARS:
-            continue
-        known = marks.get(value)
-        if known is None:
-            known = marks[value] = mark(value)
-        found.append(known)
-        places.append((leaf.pointer, leaf.whole or leaf.shown))
+    pointers: list[str] = []
+    names: list[str | None] = []
+    # Unpacked and in lists of their own: a request can have thousands, and each object more is felt.
+    for pointer, _, _, value, _, shown, _, _, whole in leaves:
+        if len(value) >= MIN_CHARS:
+            found.append(marks.get(value) or marks.setdefault(value, mark(value)))
+            pointers.append(pointer)
+            names.append(whole or shown)
     document: dict[str, Any] = {
         "fingerprints": b"".join(found[:MAX_LITERALS]).hex(),
         "key": key.id,
         "leftOut": max(0, len(found) - MAX_LITERALS),
-        "places": places[:MAX_LITERALS],
+        "names": names[:MAX_LITERALS],
+        "pointers": pointers[:MAX_LITERALS],
     }
     return orjson.dumps(document)
