@@ -1,7 +1,7 @@
 """What `policies preview` takes for recorded decisions: `python -m bench.preview [RECORDS]`.
 
-The records are real: requests of the bench, reviewed and kept in a log on SQLite in this folder. The draft judges one rule
-more mildly. Measured is the whole command, with the start of Python and the trial of the draft.
+The records are real: requests of the bench, reviewed and kept in a log on SQLite in this folder. The draft only warns,
+in production. Measured is the whole command, with the start of Python and the trial of the draft.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from ecs_admission.project.fingerprints import ephemeral_key
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import prepare
 
-_DRAFT = {"prod": {"profile": "baseline", "actions": {"plaintext/environment": "warn"}}}
-
 
 def main(count: int) -> None:
     """Print the seconds that a preview of `count` records takes, by the size of the requests."""
@@ -40,7 +38,8 @@ def main(count: int) -> None:
             _fill(Path(folder), count, [request_body(size, leaky=leaky) for leaky in (True, False)])
             layer = Path(folder) / "draft" / "config" / "environments" / "data.json"
             layer.parent.mkdir(parents=True)
-            layer.write_text(json.dumps(_DRAFT))
+            actions = dict.fromkeys(load_pack().catalogue, "warn")
+            layer.write_text(json.dumps({"prod": {"profile": "baseline", "actions": actions}}))
             command = ["policies", "preview", "--policies", f"{folder}/draft", "--since", "1d", "--output", "json"]
             start = time.perf_counter()
             result = subprocess.run(
@@ -52,7 +51,9 @@ def main(count: int) -> None:
             seconds = time.perf_counter() - start
             document = json.loads(result.stdout)
             changed = document["changes"]["newlyAllowed"]
-            print(f"{size.label}: {document['records']['judged']} records, {changed} changed, {seconds:.1f} s")
+            print(
+                f"{size.label}: {document['records']['judged']} records, {changed} changed, {seconds:.1f} s", flush=True
+            )
 
 
 def _fill(folder: Path, count: int, bodies: list[bytes]) -> None:

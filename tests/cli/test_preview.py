@@ -200,7 +200,7 @@ def test_a_bar_is_shown_to_a_person_alone(
 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with policies_preview._progress(iter([1, 2]), 2) as watched:  # type: ignore[arg-type,list-item]
+    with policies_preview._progress(iter([1, 2]), 2) as watched:  # type: ignore[list-item]
         assert list(watched) == [1, 2]  # type: ignore[comparison-overlap]
     assert "judging" in terminal.written
 
@@ -215,7 +215,12 @@ def test_the_draft_is_closed(admit: Admit, milder: str, monkeypatch: pytest.Monk
     def watched(*arguments: Any) -> Draft:
         draft = prepare(*arguments)
         close = draft.revision.engine.close
-        monkeypatch.setattr(draft.revision.engine, "close", lambda: (closed.append(1), close()), raising=False)
+
+        def closing() -> None:
+            closed.append(1)
+            close()
+
+        monkeypatch.setattr(draft.revision.engine, "close", closing)
         return draft
 
     monkeypatch.setattr(replay, "prepare_draft", watched)

@@ -19,7 +19,7 @@ from ecs_admission.decision_log import inventory as module
 from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.decision_log.filters import Filters, read_filters
 from ecs_admission.decision_log.inventory import Search, Sought, cannot_know, inventory_id, search_log
-from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.decision_log.queries import DECISIONS, LogReader
 from ecs_admission.decision_log.retention import Request, Retention
 from ecs_admission.decision_log.scopes import within
 from ecs_admission.decision_log.store import DecisionLog
@@ -86,7 +86,7 @@ def admit(log: DecisionLog, revision: Revision) -> Admit:
     return admit
 
 
-def ask(reader: LogReader, value: str, *keys: FingerprintKey, filters: Filters = Filters(), **options: Any) -> Search:
+def ask(reader: LogReader, value: str, *keys: FingerprintKey, filters: Filters = DECISIONS, **options: Any) -> Search:
     return search_log(reader, sought(value, *keys), filters, **{"seconds": 30.0, **options})
 
 
@@ -182,10 +182,12 @@ class TestSearching:
         search = search_log(log.reader, [Sought(OTHER.id, "k00000000:", one.mark)], Filters(), seconds=30)
         assert search.found == []
 
-    def test_a_match_across_two_hashes_is_none(self, log: DecisionLog, admit: Admit, key: FingerprintKey) -> None:
+    def test_a_match_across_two_hashes_is_none(
+        self, log: DecisionLog, admit: Admit, database: LogDatabase, key: FingerprintKey
+    ) -> None:
         admit(environment([("GREETING", "Good morning"), ("FAREWELL", "Good evening")]))
-        (content,) = [row for row in _rows(log.reader, "SELECT bytes FROM bodies WHERE id LIKE '%:inventory'")]
-        shifted = orjson.loads(content[0])["fingerprints"][1:33]
+        (content,), _ = database.rows("SELECT bytes FROM bodies ORDER BY id DESC")
+        shifted = orjson.loads(content)["fingerprints"][1:33]
         assert search_log(log.reader, [Sought(key.id, "", shifted)], Filters(), seconds=30).found == []
 
     def test_a_short_value_is_found_where_a_detector_noticed_it(
@@ -346,11 +348,6 @@ class TestKeeping:
         search = ask(log.reader, "Good morning", key)
         assert (search.found, search.without) == ([], 1)
         assert sealing.verify().problems == ()
-
-
-def _rows(reader: LogReader, statement: str) -> list[Any]:
-    with reader.connect() as connection:
-        return [(bytes(row[0]),) for row in connection.exec_driver_sql(statement)]
 
 
 def test_the_policy_engine_does_not_see_it(revision: Revision, key: FingerprintKey) -> None:

@@ -90,6 +90,7 @@ def test_a_draft_says_who_asked_for_what_and_how_it_was_judged() -> None:
         "error": {"code": "too-many", "pointer": "/containerDefinitions"},
         "timings": {"adapt": 41, "evaluate": 502},
         "body": hashlib.sha256(b'{"request":{},"object":{}}').hexdigest(),
+        "inventory": None,
         "details": {},
         "detailsTruncated": 0,
     }

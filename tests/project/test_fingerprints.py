@@ -16,7 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_admission.errors import SettingsError
-from ecs_admission.project.fingerprints import FingerprintKey, ephemeral_key, load_or_create_key, make_key
+from ecs_admission.project.fingerprints import (
+    FingerprintKey,
+    ephemeral_key,
+    load_or_create_key,
+    load_or_create_keys,
+    make_key,
+)
 from tests.project.samples import unhurried
 
 KEY = bytes(range(32))
@@ -102,6 +108,33 @@ def test_a_given_key_is_read_with_or_without_a_closing_line_break(tmp_path: Path
         path.write_text(content, newline="")
         path.chmod(0o600)
         assert load_or_create_key(path) == FingerprintKey(make_key(KEY).id, KEY)
+
+
+def test_the_first_of_several_keys_is_the_one_in_use_and_the_others_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("\n".join(key.hex() for key in (KEY[::-1], KEY, KEY[::-1])))
+    path.chmod(0o600)
+    assert load_or_create_key(path) == make_key(KEY[::-1])
+    assert load_or_create_keys(path) == (make_key(KEY[::-1]), make_key(KEY))
+
+
+def test_one_line_that_is_no_key_spoils_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"{KEY.hex()}\n{KEY.hex()[2:]}\n")
+    path.chmod(0o600)
+    with pytest.raises(SettingsError):
+        load_or_create_keys(path)
+
+
+@unhurried
+@given(value=st.text())
+def test_a_mark_is_keyed_personalised_and_no_part_of_the_fingerprint(value: str) -> None:
+    key = make_key(KEY)
+    mark = key.marker()
+    assert mark(value) == mark(value) == key.marker()(value)
+    assert len(mark(value)) == 16
+    assert mark(value) != ephemeral_key().marker()(value)
+    assert mark(value).hex() not in key.fingerprint(value)
 
 
 def _load(path: Path, barrier: multiprocessing.synchronize.Barrier, results: multiprocessing.Queue[str]) -> None:

@@ -74,10 +74,10 @@ def _collect(pages: Iterator[JSONObject], limit: int) -> JSONObject:
         whole["searched"] += page["searched"]
         whole["withoutInventory"] += page["withoutInventory"]
         whole |= {name: page[name] for name in ("keys", "next")}
-        # A count in a sentence is that of its page; the counts of all are beside.
-        whole["cannotKnow"] = page["cannotKnow"]
-        if len(whole["items"]) >= limit:
+        whole["cannotKnow"] = list(dict.fromkeys([*whole["cannotKnow"], *page["cannotKnow"]]))
+        if len(whole["items"]) >= limit or page["next"] is None:
             break
+        whole["cannotKnow"].pop()  # that older ones were not looked through, which stands last and is about to change
     whole["items"] = whole["items"][:limit]
     return whole
 

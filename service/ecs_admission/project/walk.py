@@ -196,9 +196,7 @@ class Walk:
         return names
 
     def _application_reference(self, value: str, pointer: str, container: str | None, name: str | None) -> None:
-        """A value that the application resolves itself. Of an S3 object or a parameter only the variable's name tells that
-        it holds a secret.
-        """
+        """A value that the application resolves itself. Of an object or a parameter only the name tells what it holds."""
         parsed = parse_application_reference(value.strip())
         if parsed is None or (parsed.service != "secretsmanager" and not (name and self.speaks_of_secret(name))):
             return
@@ -269,7 +267,7 @@ class Walk:
         return REDACTED
 
     def _image_credentials(self, value: str, pointer: str, container: str | None) -> None:
-        """What stands before an `@` that begins no digest, or behind a `#`: credentials, which no registry takes there."""
+        """What stands before an `@` that begins no digest, or behind a `#`: no registry takes anything there."""
         rest = _DIGEST.sub("", value)
         user, at, _ = rest.rpartition("@")
         secrets = [(user.rpartition("//")[2], value.find(user.rpartition("//")[2]))] if at else []

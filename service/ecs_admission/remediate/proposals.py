@@ -69,7 +69,7 @@ class Parameter:
         return self.arn or self.name
 
     def command(self) -> str:
-        """The command that makes it, with the value typed at the terminal: not shown, in no history, with no newline."""
+        """The command that makes it of a value typed at the terminal: not shown, in no history, with no newline."""
         region = f" --region {self.region}" if self.region else ""
         put = f"aws ssm put-parameter{region} --type SecureString --name {self.name} --value file:///dev/stdin"
         return f'read -rs VALUE && printf %s "$VALUE" | {put}; unset VALUE'
