@@ -49,6 +49,19 @@ before(pointer) := graph.reachable(_awaited, {pointer})
 _awaited[pointer] := object.keys(object.get(waits, pointer, {})) if some pointer, _ in defined
 
 # METADATA
+# description: Those of them that have ended or are healthy by then, not only started; and the container itself.
+ready_before(pointer) := graph.reachable(_readied, {pointer})
+
+_readied[pointer] := object.get(_ready, pointer, set()) if some pointer, _ in defined
+
+_ready[pointer] contains other if {
+	some pointer, others in waits
+	some other, entries in others
+	some wait in entries
+	wait.condition != "START"
+}
+
+# METADATA
 # description: True where the task ends with the container, as it does unless the container says otherwise.
 essential(pointer) if {
 	container := defined[pointer]

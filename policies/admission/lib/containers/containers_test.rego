@@ -71,3 +71,8 @@ test_a_container_is_essential_unless_it_says_otherwise if {
 	not containers.essential("/containerDefinitions/2") with input.object as waiting
 	not containers.essential("/containerDefinitions/4") with input.object as waiting
 }
+
+test_what_has_ended_or_is_healthy_before_a_container_starts_is_not_what_only_has_started if {
+	ready := {"/containerDefinitions/0", "/containerDefinitions/2", "/containerDefinitions/3"}
+	containers.ready_before("/containerDefinitions/0") == ready with input.object as waiting
+}

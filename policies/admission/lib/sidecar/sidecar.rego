@@ -3,10 +3,11 @@
 # description: |
 #   Recognises the pattern in which one container fetches a secret and writes it to a volume that another mounts. An
 #   image of data.config.sidecar is proof. A container with a secret of its own is taken for such a writer where its
-#   name, the volume or the place of a mount say so; without one, where its name and the volume do. One that only has
-#   the shape of it (it has a secret, writes to a shared volume, and another waits for it to finish) is likely: it may
-#   as well fetch code with a token. An application with secrets that shares a volume for logs, sockets or files is
-#   neither.
+#   name, the volume or the place of a mount say so; without one, where its name and the volume do: as proof where a
+#   reader waits until it has finished, or can only read a volume that is named after secrets, else as likely. One that
+#   only has the shape of it (it has a secret, writes to a shared volume, and another waits for it to finish) is likely,
+#   too: it may as well fetch code with a token. An application with secrets that shares a volume for logs, sockets or
+#   files is neither.
 package admission.lib.sidecar
 
 import data.admission.lib.containers
@@ -33,21 +34,19 @@ runs(container, names) if {
 writers[volume] := places if some volume, places in _injecting
 
 writers[volume] := places if {
-	some volume, places in _named
-	not _injecting[volume]
-}
-
-writers[volume] := places if {
-	some volume, places in _marked
+	some volume, places in _confirmed
 	not _injecting[volume]
 }
 
 # METADATA
 # scope: document
-# description: Who probably does, by the shape alone, where there is no better evidence for the volume.
+# description: Who probably does, where there is no better evidence for the volume, by names or by the shape alone.
+likely[volume] := places if some volume, places in _unconfirmed
+
 likely[volume] := places if {
 	some volume, places in _finishing
 	not writers[volume]
+	not _unconfirmed[volume]
 }
 
 # METADATA
@@ -68,7 +67,15 @@ likely_pairs contains pair if {
 
 # METADATA
 # scope: document
-# description: The pointers of the volumes that hold secrets.
+# description: Those of them where names say so, and nobody waits until the writer has finished.
+unawaited_pairs contains pair if {
+	some volume, places in _unconfirmed
+	some pair in _pairs(volume, places)
+}
+
+# METADATA
+# scope: document
+# description: The pointers of the volumes that hold secrets. One to which an injector writes does, whoever reads it.
 secret_volumes contains pointer if {
 	some pointer, volume in volumes.at
 	volume.name in _secret_names
@@ -80,25 +87,64 @@ secret_volumes contains pointer if {
 likely_volumes contains pointer if {
 	some pointer, volume in volumes.at
 	volume.name in _likely_names
+	not volume.name in _secret_names
 }
 
-_secret_names contains pair.volume if some pair in pairs
+_secret_names contains name if {
+	some volume in (_paired(pairs) | object.keys(_injecting))
+	some name in _twins(volume)
+}
 
-_likely_names contains pair.volume if some pair in likely_pairs
+_likely_names contains name if {
+	some volume in _paired(likely_pairs)
+	some name in _twins(volume)
+}
 
-# A container that the writer itself waits for reads nothing of it: it may prepare the volume.
-_pairs(volume, places) := {{"writer": writer, "reader": reader, "volume": volume} |
+_paired(found) := {pair.volume | some pair in found}
+
+# The reader may have the same place under another name. A container that has finished, or is healthy, when the writer
+# starts reads nothing of it: it may prepare the volume.
+_pairs(volume, places) := {{"writer": writer, "reader": reader, "volume": name} |
 	some writer in places
-	some reader in volumes.mounting[volume]
+	some name in _twins(volume)
+	some reader in volumes.mounting[name]
 	not reader in places
 	not reader in _before[writer]
 }
 
-_before[writer] := containers.before(writer) if {
+_twins(volume) := object.get(volumes.twins, volume, set()) | {volume}
+
+_before[writer] := containers.ready_before(writer) if {
 	some found in [writers, likely]
 	some places in found
 	some writer in places
 }
+
+# Names alone are proof where somebody waits until the container has finished, or can only read a volume that is named
+# after secrets. One that renews a token, or fetches certificates, may stay, and its reader may look again.
+_confirmed[volume] := places if {
+	some volume, places in _evident
+	_is_confirmed(volume, places)
+}
+
+_unconfirmed[volume] := places if {
+	some volume, places in _evident
+	not _injecting[volume]
+	not _is_confirmed(volume, places)
+}
+
+_is_confirmed(volume, places) if count(places & object.get(_finishing, volume, set())) > 0
+
+_is_confirmed(volume, places) if {
+	volume in _named_after_strict_secrets
+	count(volumes.reading[volume] - places) > 0
+	some place in places
+	count(_words(_name(place)) & _renewing_words) == 0
+}
+
+_evident[volume] := places if some volume, places in _named
+
+_evident[volume] := places if some volume, places in _marked
 
 _injecting[volume] contains place if {
 	some volume, places in volumes.writing
@@ -109,7 +155,7 @@ _injecting[volume] contains place if {
 _named[volume] contains place if {
 	some volume, places in _candidates
 	some place in places
-	_is_provider(place)
+	_is_provider(volume, place)
 }
 
 _named[volume] contains place if {
@@ -168,14 +214,22 @@ _referencing contains concat("/", array.slice(split(reference.pointer, "/"), 0, 
 	reference.field in {"secrets", "application"}
 }
 
-_is_provider(place) if {
+# An essential one without a health check is an application, unless the volume says otherwise, too.
+_is_provider(_, place) if {
 	place in _secretive
 	not containers.essential(place)
 }
 
-_is_provider(place) if {
+_is_provider(_, place) if {
 	place in _secretive
 	_is_helper(place)
+	containers.defined[place].healthCheck
+}
+
+_is_provider(volume, place) if {
+	place in _secretive
+	_is_helper(place)
+	volume in _named_after_secrets
 }
 
 _is_about_secrets(volume, _) if volume in _named_after_secrets
@@ -191,6 +245,13 @@ _named_after_secrets contains mount.volume if {
 	some mount in volumes.mounts
 	some text in [mount.volume, mount.path]
 	_is_secretive(text)
+}
+
+_named_after_strict_secrets contains mount.volume if {
+	some mount in volumes.mounts
+	some text in [mount.volume, mount.path]
+	_is_secretive(text)
+	count(_words(text) & _secret_words) > 0
 }
 
 # Waits until another has written to the volume, and so is one that reads it.
@@ -235,6 +296,15 @@ _ready_before[place] contains other if {
 _is_secretive(text) if {
 	count(_words(text) & (_secret_words | _certificate_words)) > 0
 	not _is_ordinary(text)
+	not _is_store(text)
+}
+
+# What a product that keeps secrets stores them in, which it reads and writes itself.
+_is_store(text) if {
+	words := _words(text)
+	count(words & _store_words) > 0
+	count(words & _product_words) > 0
+	count(words & ((_secret_words | _certificate_words) - _product_words)) == 0
 }
 
 _is_ordinary(text) if count(_words(text) & _ordinary_words) > 0
@@ -249,5 +319,11 @@ _secret_words := {word | some word in data.config.sidecar.words}
 _certificate_words := {word | some word in data.config.sidecar.certificates}
 
 _ordinary_words := {word | some word in data.config.sidecar.ordinary}
+
+_renewing_words := {word | some word in data.config.sidecar.renewing}
+
+_product_words := {word | some word in data.config.sidecar.products}
+
+_store_words := {word | some word in data.config.sidecar.stores}
 
 _helpers := {word | some word in data.config.sidecar.helpers}

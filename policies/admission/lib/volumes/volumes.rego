@@ -47,6 +47,86 @@ writing[volume] contains mount.container if {
 	volume := mount.volume
 }
 
+# METADATA
+# scope: document
+# description: The containers that have a volume and can only read it, by its name.
+reading[volume] := places - object.get(writing, volume, set()) if some volume, places in mounting
+
+# METADATA
+# scope: document
+# description: |
+#   The names under which a task has the same folder of the host or the same directory of a file system, by each of
+#   them. Most volumes have one.
+twins[volume] := union({_names[key] | some key in keys}) if some volume, keys in _keys
+
+_names[key] := names if {
+	some key, names in _all_names
+	count(names) <= _most_names
+}
+
+_all_names[key] contains volume if {
+	some volume, keys in _keys
+	some key in keys
+}
+
+_keys[volume.name] contains _key(volume) if some volume in at
+
+_key(volume) := ["host", trim_right(volume.host.sourcePath, "/")] if {
+	volume.host.sourcePath != ""
+} else := ["efs", efs.fileSystemId, trim(object.get(efs, "rootDirectory", ""), "/"), _access_point(efs)] if {
+	efs := volume.efsVolumeConfiguration
+} else := ["name", volume.name]
+
+_access_point(efs) := object.get(efs, ["authorizationConfig", "accessPointId"], "")
+
+# METADATA
+# scope: document
+# description: |
+#   The pointers of the volumes of Docker that its own driver mounts from a place which the options name: a folder or a
+#   disk of the host, or a file system on the network. The values of options are not shown, except that of a file
+#   system in memory.
+devices contains pointer if {
+	some pointer, volume in at
+	configuration := volume.dockerVolumeConfiguration
+	object.get(configuration, "driver", "local") in {"local", ""}
+	configuration.driverOpts.device
+	not configuration.driverOpts.type == "tmpfs"
+}
+
+# METADATA
+# scope: document
+# description: True where there are more containers, mounts or names of one place than are looked at.
+exceeded if {
+	count(containers.defined) > _most_containers
+	some container in containers.defined
+	count(_points(container)) + count(_sources(container)) > 0
+}
+
+exceeded if {
+	some container in containers.defined
+	count(_points(container)) > _most_mounts
+}
+
+exceeded if {
+	some container in containers.defined
+	count(_sources(container)) > _most_sources
+}
+
+exceeded if {
+	some container in containers.defined
+	some from in array.slice(_sources(container), 0, _most_sources)
+	count(_points(containers.defined[containers.named[from.sourceContainer]])) > _most_taken
+}
+
+exceeded if {
+	some names in _all_names
+	count(names) > _most_names
+}
+
+_points(container) := object.get(container, "mountPoints", [])
+
+_sources(container) := object.get(container, "volumesFrom", [])
+
 _mount(at, place, point, from) := {
 	"at": at,
 	"container": place,
@@ -55,9 +135,13 @@ _mount(at, place, point, from) := {
 	"readOnly": true in {object.get(point, "readOnly", false), object.get(from, "readOnly", false)},
 }
 
-# ECS takes ten containers. What it refuses anyway, and more mounts than a container has a use for, are not looked at:
-# each has to be compared with each, and an engine's memory is bounded.
-_containers := containers.defined if count(containers.defined) <= 20
+# ECS takes ten containers. What it refuses anyway, and more mounts than a container has a use for, are not looked at,
+# and bounds/exceeded denies them: each has to be compared with each, and an engine's memory is bounded.
+_containers := containers.defined if count(containers.defined) <= _most_containers
+
+_most_containers := 10
+
+_most_names := 4
 
 _most_mounts := 100
 

@@ -60,8 +60,8 @@ test_who_has_a_volume_is_told_from_who_may_write_to_it if {
 }
 
 test_more_containers_than_ecs_takes_are_not_compared if {
-	some_ := [{"mountPoints": [{"sourceVolume": "v"}]} | some _ in numbers.range(1, 20)]
-	count(volumes.mounts) == 20 with input.object.containerDefinitions as some_
+	some_ := [{"mountPoints": [{"sourceVolume": "v"}]} | some _ in numbers.range(1, 10)]
+	count(volumes.mounts) == 10 with input.object.containerDefinitions as some_
 	many := array.concat(some_, [{"mountPoints": [{"sourceVolume": "v"}]}])
 	count(volumes.mounts) == 0 with input.object.containerDefinitions as many
 }
@@ -81,4 +81,92 @@ test_no_more_than_ten_times_are_volumes_taken if {
 	from := [{"sourceContainer": "a"} | some _ in numbers.range(1, 50)]
 	definitions := [{"name": "a", "mountPoints": [{"sourceVolume": "v"}]}, {"volumesFrom": from}]
 	count(volumes.mounts) == 11 with input.object.containerDefinitions as definitions
+}
+
+test_who_can_only_read_a_volume_is_told_from_who_may_write if {
+	definitions := [
+		{"mountPoints": [{"sourceVolume": "v"}, {"sourceVolume": "v", "readOnly": true}]},
+		{"mountPoints": [{"sourceVolume": "v", "readOnly": true}, {"sourceVolume": "w", "readOnly": true}]},
+	]
+	expected := {"v": {"/containerDefinitions/1"}, "w": {"/containerDefinitions/1"}}
+	volumes.reading == expected with input.object.containerDefinitions as definitions
+}
+
+efs(name, id, more) := {"name": name, "efsVolumeConfiguration": object.union({"fileSystemId": id}, more)}
+
+point(id) := {"authorizationConfig": {"accessPointId": id}}
+
+test_names_of_the_same_place_are_twins if {
+	asked := [
+		{"name": "a", "host": {"sourcePath": "/srv"}},
+		{"name": "b", "host": {"sourcePath": "/srv/"}},
+		{"name": "c", "host": {"sourcePath": "/srv/data"}},
+		{"name": "d", "host": {"sourcePath": ""}},
+		{"name": "e", "host": {}},
+		efs("f", "fs-1", {}),
+		efs("g", "fs-1", {"rootDirectory": "/"}),
+		efs("h", "fs-1", {"rootDirectory": "/data"}),
+		efs("i", "fs-2", {}),
+		efs("j", "fs-1", point("fsap-1")),
+		efs("k", "fs-1", point("fsap-1")),
+		{"host": {"sourcePath": "/srv"}},
+		{"name": "l", "host": {"sourcePath": "/srv/twice"}},
+		{"name": "l", "host": {"sourcePath": "/srv/once"}},
+		{"name": "m", "host": {"sourcePath": "/srv/once/"}},
+	]
+	found := volumes.twins with input.object.volumes as asked
+	found == {
+		"a": {"a", "b"},
+		"b": {"a", "b"},
+		"c": {"c"},
+		"d": {"d"},
+		"e": {"e"},
+		"f": {"f", "g"},
+		"g": {"f", "g"},
+		"h": {"h"},
+		"i": {"i"},
+		"j": {"j", "k"},
+		"k": {"j", "k"},
+		"l": {"l", "m"},
+		"m": {"l", "m"},
+	}
+}
+
+mounting(name, number) := {"name": name, "mountPoints": [{"sourceVolume": format_int(n, 10)} |
+	some n in numbers.range(1, number)
+]}
+
+taking(number) := {"volumesFrom": [{"sourceContainer": "a"} | some _ in numbers.range(1, number)]}
+
+test_what_is_not_looked_at_is_said[definitions] if {
+	some definitions in [
+		array.concat([{"name": "b"} | some _ in numbers.range(1, 10)], [mounting("a", 1)]),
+		array.concat([{"name": "b"} | some _ in numbers.range(1, 10)], [taking(1)]),
+		[{"name": "b"}, mounting("a", 101)],
+		[mounting("a", 1), taking(11)],
+		[mounting("a", 21), taking(1)],
+		[mounting("a", 21), mounting("b", 1), {"volumesFrom": [{"sourceContainer": "b"}, {"sourceContainer": "a"}]}],
+	]
+	volumes.exceeded with input.object.containerDefinitions as definitions
+}
+
+same(number) := [{"name": format_int(n, 10), "host": {"sourcePath": "/srv"}} | some n in numbers.range(1, number)]
+
+test_more_names_of_a_place_than_anybody_gives_are_not_compared if {
+	count(volumes.twins) == 4 with input.object.volumes as same(4)
+	not volumes.exceeded with input.object.volumes as same(4)
+	volumes.exceeded with input.object.volumes as same(5)
+	{names | some names in volumes.twins} == {set()} with input.object.volumes as same(5)
+}
+
+test_what_is_looked_at_is_not_exceeded[definitions] if {
+	some definitions in [
+		[],
+		[{"name": "b"} | some _ in numbers.range(1, 30)],
+		[mounting("a", 1) | some _ in numbers.range(1, 10)],
+		[mounting("a", 100)],
+		[mounting("a", 20), taking(10)],
+		[mounting("a", 20), {"volumesFrom": [{"sourceContainer": "b"}]}],
+	]
+	not volumes.exceeded with input.object.containerDefinitions as definitions
 }

@@ -33,3 +33,9 @@ test_another_volume_is_none if {
 	rule.findings == set() with input as request({"name": "v", "host": {}})
 		with data.admission.lib.sidecar.secret_volumes as {"/volumes/1"}
 }
+
+test_one_that_is_likely_to_have_secrets_is_told_apart if {
+	expected := {{"at": "/volumes/1/efsVolumeConfiguration", "variant": "likely"}}
+	rule.findings == expected with input as efs({"transitEncryption": "ENABLED"})
+		with data.admission.lib.sidecar.likely_volumes as {"/volumes/0", "/volumes/1"}
+}

@@ -33,3 +33,14 @@ test_a_path_that_is_not_shown_is_one if {
 	rule.findings == {{"at": "/volumes/1/host"}} with input as request({"sourcePath": "<redacted-1>"})
 		with data.admission.lib.sidecar.secret_volumes as {"/volumes/1"}
 }
+
+test_a_device_of_docker_is_told_apart if {
+	device := [{"name": "other"}, {"name": "v", "dockerVolumeConfiguration": {"driverOpts": {"device": "<redacted>"}}}]
+	expected := {{"at": "/volumes/1/dockerVolumeConfiguration/driverOpts", "variant": "device"}}
+	rule.findings == expected with input.object.volumes as device
+		with data.admission.lib.sidecar.secret_volumes as {"/volumes/0", "/volumes/1"}
+	rule.findings == expected with input.object.volumes as device
+		with data.admission.lib.sidecar.likely_volumes as {"/volumes/0", "/volumes/1"}
+	rule.findings == set() with input.object.volumes as device
+		with data.admission.lib.sidecar.secret_volumes as {"/volumes/0"}
+}

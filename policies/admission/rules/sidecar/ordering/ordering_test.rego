@@ -117,3 +117,26 @@ test_containers_that_share_no_secret_are_none if {
 	definitions := [waiting("app", "a", "START"), writer]
 	ordering.findings == set() with input.object.containerDefinitions as definitions
 }
+
+test_a_sidecar_that_waits_for_its_reader_is_told_apart[condition] if {
+	some condition in ["START", "SUCCESS"]
+	definitions := [{"name": "app"}, object.union(injector, waiting("a", "app", condition))]
+	expected := {{"at": "/containerDefinitions/0/dependsOn", "variant": "reversed"}}
+	ordering.findings == expected with input.object.containerDefinitions as definitions
+		with data.admission.lib.sidecar.pairs as pairs
+	ordering.findings == set() with input.object.containerDefinitions as definitions
+		with data.admission.lib.sidecar.unawaited_pairs as pairs
+}
+
+test_one_that_is_only_likely_to_write_a_secret_is_told_apart[definitions] if {
+	some definitions in [[{"name": "app"}, writer], [waiting("app", "a", "START"), writer]]
+	expected := {{"at": "/containerDefinitions/0/dependsOn", "variant": "likely"}}
+	ordering.findings == expected with input.object.containerDefinitions as definitions
+		with data.admission.lib.sidecar.unawaited_pairs as pairs
+}
+
+test_one_that_is_likely_and_waited_for_is_none if {
+	definitions := [waiting("app", "a", "HEALTHY"), object.union(writer, healthy)]
+	ordering.findings == set() with input.object.containerDefinitions as definitions
+		with data.admission.lib.sidecar.unawaited_pairs as pairs
+}

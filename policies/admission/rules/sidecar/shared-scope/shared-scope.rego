@@ -3,7 +3,8 @@
 # description: |
 #   A Docker volume of scope shared stays when the task has ended, and other tasks on the container instance can mount
 #   it by its name. One of scope task is made for the task and removed after it. autoprovision is only for scope
-#   shared. Where only the shape of the containers says that the volume is for secrets, this is a warning in baseline.
+#   shared. Where only names or the shape of the containers say that the volume is for secrets, this is a warning in
+#   baseline.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DockerVolumeConfiguration.html
 #     description: DockerVolumeConfiguration
@@ -20,7 +21,7 @@
 #     likely:
 #       action: warn
 #       message: >-
-#         the volume to which a container with secrets writes before another starts is shared by all tasks of the host
+#         the volume to which a container seems to write a secret is shared by all tasks of the host
 #       remediation: >-
 #         Set scope of the volume's dockerVolumeConfiguration to task and remove autoprovision, where what is written
 #         there is secret.

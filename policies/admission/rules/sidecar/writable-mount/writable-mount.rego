@@ -2,8 +2,8 @@
 # title: An application only reads its secrets
 # description: |
 #   The container that reads what a sidecar writes needs no right to write: its mount says readOnly true. A mount is
-#   writable unless it says otherwise, and so is what volumesFrom takes. Where only the shape of the containers says
-#   that the volume is for secrets, this is only recorded in baseline and a warning in restricted.
+#   writable unless it says otherwise, and so is what volumesFrom takes. Where only names or the shape of the
+#   containers say that the volume is for secrets, this is only recorded in baseline and a warning in restricted.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MountPoint.html
 #     description: MountPoint
@@ -20,7 +20,7 @@
 #   variants:
 #     likely:
 #       action: dryrun
-#       message: a container may write to a volume that another with secrets has filled before it starts
+#       message: a container may write to a volume to which another seems to write a secret
 #       remediation: Set readOnly to true for the mount of the container that reads it, where what is there is secret.
 package admission.rules.sidecar["writable-mount"]
 

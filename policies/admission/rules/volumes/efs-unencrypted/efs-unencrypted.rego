@@ -35,6 +35,13 @@ findings contains object.union({"at": concat("/", [pointer, "efsVolumeConfigurat
 	efs := volume.efsVolumeConfiguration
 	not efs.transitEncryption == "ENABLED"
 	not pointer in sidecar.secret_volumes
+	not _is_said(pointer, efs)
+}
+
+# sidecar/efs-unprotected says it, except what ECS refuses.
+_is_said(pointer, efs) if {
+	pointer in sidecar.likely_volumes
+	not _needs_encryption(efs)
 }
 
 _variant(efs) := {"variant": "contradiction"} if _needs_encryption(efs)

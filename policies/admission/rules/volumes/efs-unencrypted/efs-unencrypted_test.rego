@@ -35,3 +35,12 @@ test_the_volume_of_a_sidecar_is_left_to_another_rule if {
 	rule.findings == set() with input.object.volumes as [{"name": "a", "efsVolumeConfiguration": {}}]
 		with data.admission.lib.sidecar.secret_volumes as {"/volumes/0"}
 }
+
+test_one_that_is_likely_to_be_one_is_left_to_it_except_what_ecs_refuses if {
+	rule.findings == set() with input.object.volumes as [{"name": "a", "efsVolumeConfiguration": {}}]
+		with data.admission.lib.sidecar.likely_volumes as {"/volumes/0"}
+	refused := {"authorizationConfig": {"iam": "ENABLED"}}
+	expected := {{"at": "/volumes/0/efsVolumeConfiguration", "variant": "contradiction"}}
+	rule.findings == expected with input.object.volumes as [{"name": "a", "efsVolumeConfiguration": refused}]
+		with data.admission.lib.sidecar.likely_volumes as {"/volumes/0"}
+}

@@ -2,9 +2,10 @@
 # title: No task mounts a place where the host keeps secrets
 # description: |
 #   A volume with a host.sourcePath shows a container what lies there on the container instance. policies/config/paths
-#   names the places where hosts keep credentials and keys. Three kinds of paths are warnings in baseline, since agents
-#   for monitoring have a use for them: sockets of the container runtime, places that hold secrets among other things,
-#   and paths that cannot be read.
+#   names the places where hosts keep credentials and keys. Four kinds of paths are warnings in baseline, since agents
+#   for monitoring or applications have a use for them: sockets of the container runtime, places that hold secrets among
+#   other things, folders with a name such as credentials, and paths that cannot be read. So is a volume of Docker that
+#   its own driver mounts from a device, since that may be any folder of the host. A path of Windows is only recorded.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostVolumeProperties.html
 #     description: HostVolumeProperties
@@ -38,8 +39,28 @@
 #       action: warn
 #       message: a volume is a path of the host that cannot be read here, so it cannot be told what lies there
 #       remediation: >-
-#         Write the path plainly: from the root, in letters, digits and . _ - /, without two dots in a row. A path of
-#         Windows cannot be judged; make sure that no credentials lie there.
+#         Write the path plainly: from the root, in letters, digits and . _ - /.
+#     windows:
+#       action: dryrun
+#       message: a volume is a path of a Windows host, which is not judged
+#       remediation: Make sure that no credentials lie there.
+#     dots:
+#       message: a volume is a path of the host with two dots, which leads elsewhere than it says
+#       remediation: Write the path that is meant, from the root and without two dots in the place of a folder's name.
+#     named:
+#       action: warn
+#       message: a volume is a place of the host with a name for credentials
+#       remediation: >-
+#         Where credentials lie there, remove the volume, keep them in AWS Secrets Manager or as an SSM SecureString
+#         parameter and reference them under secrets. Otherwise give the folder another name.
+#     device:
+#       action: warn
+#       message: >-
+#         a volume is mounted from a device by Docker's own driver, which may be any folder of the host or a file system
+#         on the network
+#       remediation: >-
+#         Remove driverOpts from the volume. Where a folder of the host is meant, write it as host.sourcePath, where it
+#         is judged; where a file system of EFS is, use efsVolumeConfiguration.
 package admission.rules.volumes["host-secret-path"]
 
 import data.admission.lib.volumes
@@ -53,16 +74,30 @@ findings contains object.union({"at": concat("/", [pointer, "host/sourcePath"])}
 	kind := _kinds[volume.host.sourcePath]
 }
 
-_kinds[volume.host.sourcePath] := _kind(_plain(lower(volume.host.sourcePath))) if some volume in input.object.volumes
+findings contains {"at": concat("/", [pointer, "dockerVolumeConfiguration/driverOpts"]), "variant": "device"} if {
+	some pointer in volumes.devices
+}
+
+_kinds[path] := _kind(_seen(_plain(lower(path)))) if some path in _paths
+
+_paths contains volume.host.sourcePath if some volume in input.object.volumes
 
 _kind(path) := {} if {
 	_is_secret(path)
+} else := {"variant": "dots"} if {
+	contains(path, "/../")
+} else := {"variant": "windows"} if {
+	_is_unreadable(path)
+	startswith(input.object.runtimePlatform.operatingSystemFamily, "WINDOWS")
 } else := {"variant": "unjudged"} if {
 	_is_unreadable(path)
 } else := {"variant": "socket"} if {
 	path in _sockets
 } else := {"variant": "host"} if {
 	_holds_secrets(path)
+} else := {"variant": "named"} if {
+	some name in _own
+	contains(path, name)
 }
 
 _is_secret(path) if {
@@ -75,10 +110,13 @@ _is_secret(path) if {
 	startswith(path, place)
 }
 
-# An alias stands for a path with other characters, and what two dots lead to depends on links.
-_is_unreadable(path) if startswith(path, "<redacted")
+_is_secret(path) if {
+	some beginning in data.config.paths.beginnings
+	startswith(path, beginning)
+}
 
-_is_unreadable(path) if contains(path, "/../")
+# An alias stands for a path with other characters.
+_is_unreadable(path) if startswith(path, "<redacted")
 
 _holds_secrets(path) if {
 	some place in _shared
@@ -89,6 +127,24 @@ _holds_secrets(path) if {
 	some place in ((_secret | _sockets) | _shared)
 	startswith(place, path)
 }
+
+_holds_secrets(path) if {
+	some beginning in data.config.paths.beginnings
+	startswith(beginning, path)
+}
+
+# All homes, or one of them.
+_holds_secrets(path) if {
+	some place in data.config.paths.homes
+	startswith(path, concat("", [place, "/"]))
+	count(split(path, "/")) <= count(split(place, "/")) + 2
+}
+
+# What a process has as its root is the root of the host, or that of a container.
+_seen(path) := concat("", ["/", array.reverse(split(path, "/root/"))[0]]) if {
+	startswith(path, "/proc/")
+	contains(path, "/root/")
+} else := path
 
 # The path as Docker reads it, with a slash at its end, by which a folder is told from one whose name begins like it.
 _plain(path) := slashed if {
@@ -103,6 +159,8 @@ _is_crooked(path) if contains(path, "//")
 _is_crooked(path) if contains(path, "/./")
 
 _names contains concat("", ["/", name, "/"]) if some name in data.config.paths.names
+
+_own contains concat("", ["/", name, "/"]) if some name in data.config.paths.own
 
 _secret contains concat("", [place, "/"]) if some place in data.config.paths.secret
 
