@@ -445,8 +445,12 @@ class TestReading:
         token = world.token(Role.SUBMITTER)
         found = {}
         for name in ("pay-api", "pay_api", "web", "PAY-api", ""):
-            body = COMPLIANT | {"family": name} if name else {"taskDefinition": "pay-api:1"}
-            operation = "RegisterTaskDefinition" if name else "RunTask"
+            body = (
+                COMPLIANT | {"family": name}
+                if name
+                else {"resourceArn": "arn:aws:ecs:eu-west-1:111122223333:cluster/a", "tags": []}
+            )
+            operation = "RegisterTaskDefinition" if name else "TagResource"
             answer = world.client.post(
                 f"/v1/operations/{operation}?environment=prod", json=body, headers={"Authorization": f"Bearer {token}"}
             )
