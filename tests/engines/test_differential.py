@@ -223,8 +223,8 @@ def outcome(engine: PolicyEngine, policy_input: PolicyInput) -> Evaluation | Non
 def are_alike(policy_input: PolicyInput, embedded: EmbeddedEngine, opa: OpaEngine) -> bool:
     """True where both answer the same, or the server refuses.
 
-    A built-in that gets a type which no PolicyInput has is an error on a server and undefined in WebAssembly. What comes
-    out of `adapt` has its types, and the tests above want an answer for all of that.
+    A built-in that gets a type which no PolicyInput has is an error on a server and undefined in WebAssembly. What
+    comes out of `adapt` has its types, and the tests above want an answer for all of that.
     """
     expected = outcome(opa, policy_input)
     return expected is None or outcome(embedded, policy_input) == expected
