@@ -196,7 +196,7 @@ class Walk:
         return names
 
     def _application_reference(self, value: str, pointer: str, container: str | None, name: str | None) -> None:
-        """A value that the application resolves itself. Of an object or a parameter only the name says what it holds."""
+        """A value that the application resolves itself. Of an object only the name says what it holds."""
         parsed = parse_application_reference(value.strip())
         if parsed is None or (parsed.service != "secretsmanager" and not (name and self.speaks_of_secret(name))):
             return
