@@ -224,6 +224,21 @@ def test_policies_that_vanish_leave_the_revision_before(followed: Followed, how:
     assert followed.ask().decision.outcome is Outcome.DENIED
 
 
+def test_a_file_that_goes_while_it_is_read_leaves_the_revision_before(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = followed.activation.active
+
+    def vanish(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "gone", "/some/file")
+
+    monkeypatch.setattr("ecs_admission.activation.load_policies", vanish)
+    folder(followed.place, {"config/environments/data.yaml": SOFT})
+    followed.activation.check()
+    assert followed.activation.active is before
+    assert [refusal.reason for refusal in followed.refusals] == ["the policies cannot be read"]
+
+
 def test_an_engine_of_a_revision_that_is_refused_is_not_the_one_that_judges(followed: Followed) -> None:
     followed.write(LEAKING)
     assert len(followed.engines) == 2

@@ -27,7 +27,7 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("pipeline", frozenset({"review", "revision", "tripwires", "policies", "exceptions", "overview", "scaffold"})),
     ("steps", frozenset({"adapt", "project", "enrich", "engines", "decide", "decision_log", "respond"})),
     ("facts", frozenset({"remediate", "governance", "weakening", "catalogue", "aws", "settings", "telemetry", "auth"})),
-    ("values", frozenset({"model", "places"})),
+    ("values", frozenset({"model", "places", "private_files"})),
     ("errors", frozenset({"errors", ""})),
 )
 

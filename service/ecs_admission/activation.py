@@ -59,8 +59,10 @@ class Activation:
                 policies = load_policies(self._places, now=self._clock())
                 if policies.pack.revision != self.active.revision.id:
                     self._replace(self._prepared(policies))
-            except AdmissionError as error:
-                self.refused = Refusal(str(error), int(self._clock()))
+            except (AdmissionError, OSError) as error:
+                # A file may go while it is read. Whatever it is, the thread that follows has to live on.
+                reason = str(error) if isinstance(error, AdmissionError) else "the policies cannot be read"
+                self.refused = Refusal(reason, int(self._clock()))
                 self.on_refusal(self.refused)
                 return
             self.refused = None

@@ -7,12 +7,9 @@ no token, and whoever may insert into it cannot make one, nor give an existing o
 
 from __future__ import annotations
 
-import contextlib
 import hmac
-import os
 import re
 import secrets
-import tempfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +21,7 @@ from ecs_admission.auth.bindings import Grant, Scope
 from ecs_admission.auth.roles import Role
 from ecs_admission.errors import SettingsError
 from ecs_admission.model import JSONObject
+from ecs_admission.private_files import create_once
 
 PREFIX: Final = "ecsadm_"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -142,16 +140,7 @@ def load_or_create_pepper(path: Path) -> Pepper:
 
 
 def _create(path: Path) -> None:
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        os.unlink(draft)
+    create_once(path, f"{secrets.token_hex(_KEY_BYTES)}\n".encode())
 
 
 def _checksum(digits: str) -> str:

@@ -274,7 +274,10 @@ def _line(text: str, path: DataPath) -> int | None:
     """The line of a YAML text on which the part at `path` begins."""
     import yaml
 
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None  # another YAML than the one that was read; the file is still named
     line: int | None = None if node is None else node.start_mark.line + 1
     for key in path:
         if isinstance(node, yaml.MappingNode):

@@ -5,17 +5,15 @@ A plain hash would not do: the rest of a task definition is known, so a weak pas
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecs_admission.errors import SettingsError
+from ecs_admission.private_files import create_once
 
 _KEY_BYTES = 32
 _FINGERPRINT_BYTES = 16
@@ -89,13 +87,4 @@ def load_or_create_keys(path: Path) -> tuple[FingerprintKey, ...]:
 
 
 def _create(path: Path) -> None:
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        os.unlink(draft)
+    create_once(path, f"{secrets.token_hex(_KEY_BYTES)}\n".encode())
