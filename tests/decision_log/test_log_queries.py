@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 
+from ecs_admission.decision_log import statistics
 from ecs_admission.decision_log.database import error_name
+from ecs_admission.decision_log.filters import Filters
 from ecs_admission.decision_log.queries import MAX_LIMIT, Cursor, LogReader, decode_cursor, encode_cursor
 from ecs_admission.decision_log.schema import entries
 from ecs_admission.decision_log.store import DecisionLog
@@ -190,3 +195,34 @@ def test_a_reader_on_its_own_sees_what_a_writer_commits(open_log: LogOpener, dat
 
     assert [item["hash"] for item in reader.list_entries().items] == [entry.hash]
     reader.close()
+
+
+def test_a_snapshot_shows_one_moment_and_leaves_nothing_behind(log: DecisionLog) -> None:
+    count = select(func.count()).select_from(entries)
+    with log.reader.snapshot() as connection:
+        before = connection.execute(count).scalar_one()
+        log.append(make_draft(), deadline_seconds=5)
+        assert connection.execute(count).scalar_one() == before
+    with log.reader.snapshot() as connection:
+        assert connection.execute(count).scalar_one() == before + 1
+    with suppress(ZeroDivisionError), log.reader.snapshot() as connection:
+        connection.execute(count)
+        raise ZeroDivisionError
+    log.append(make_draft(), deadline_seconds=5)
+    with log.reader.connect() as connection:
+        assert connection.execute(count).scalar_one() == before + 2
+
+
+def test_statistics_are_of_one_moment(log: DecisionLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.append(make_draft(), deadline_seconds=5)
+    rules = statistics._rules
+
+    def late(*arguments: Any) -> Any:
+        log.append(make_draft(), deadline_seconds=5)
+        return rules(*arguments)
+
+    monkeypatch.setattr(statistics, "_rules", late)
+
+    counted = statistics.count_entries(log.reader, Filters())
+
+    assert (counted.total, counted.rules) == (1, (("plaintext/environment", 1),))

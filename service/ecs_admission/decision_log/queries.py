@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -30,6 +32,7 @@ _CURSOR: Final = re.compile(rf"2:([0-9a-f]{{16}}):{_NUMBER}?:{_NUMBER}?:{_NUMBER
 # SQLite keeps a type with each value, and an edit by hand may have left text where we wrote bytes.
 _CONTENT: Final = cast(entries.c.bytes, LargeBinary).label("content")
 _READING: Final = "the decision log cannot be read"
+_SNAPSHOT: Final = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 
 DECISIONS: Final = Filters()
 """All decisions."""
@@ -82,6 +85,14 @@ class LogReader:
     def connect(self) -> Connection:
         """A connection for the modules of this package."""
         return self._engine.connect()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection on which all that is read is of one moment, whatever others commit meanwhile."""
+        with self.connect() as connection:
+            connection.exec_driver_sql(_SNAPSHOT[connection.dialect.name])
+            yield connection  # what it is not brought to an end by here, the pool ends
+            connection.exec_driver_sql("ROLLBACK")
 
     def close(self) -> None:
         """Close every connection that no one is using."""

@@ -50,9 +50,9 @@ class Statistics:
 def count_entries(
     reader: LogReader, filters: Filters, *, as_of: int | None = None, scope: ColumnElement[bool] | None = None
 ) -> Statistics:
-    """Count what `filters` ask for, in one look at the log. Raises `RecordUnavailableError`."""
+    """Count what `filters` ask for, all of one moment. Raises `RecordUnavailableError`."""
     conditions = matching(filters, Bounds(as_of=as_of, scope=scope))
-    with translated("the decision log cannot be counted"), reader.connect() as connection:
+    with translated("the decision log cannot be counted"), reader.snapshot() as connection:
         days = _days(connection, conditions)
         return Statistics(
             total=sum(count for _, count in days),
