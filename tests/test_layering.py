@@ -18,7 +18,7 @@ PACKAGE = SERVICE / "ecs_admission"
 
 # From the top down: what stands in a group imports from groups below it, and from its own package.
 GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("processes", frozenset({"wsgi", "cli", "server", "gunicorn_worker"})),
+    ("processes", frozenset({"wsgi", "cli", "server", "companions", "gunicorn_arbiter", "gunicorn_worker"})),
     (
         "composition",
         frozenset({"app", "advisory", "client", "activation", "survey", "journal", "credentials", "replay"}),
@@ -34,6 +34,9 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
 SIDEWAYS = {
     ("cli.serve", "server"): "the command runs the server",
     ("server", "wsgi"): "gunicorn loads the application in each worker, and closes it there",
+    ("server", "companions"): "it says which programs run beside it",
+    ("server", "gunicorn_arbiter"): "and is run by a master that looks after them",
+    ("gunicorn_arbiter", "companions"): "the master looks after them",
     ("wsgi", "gunicorn_worker"): "the application is told which errors the worker raises for a broken body",
     ("review", "revision"): "a review is made by one revision",
     ("project.fields", "adapt.shapes"): "the tables of locations are compiled against the shapes that adapt reads with",
@@ -67,7 +70,7 @@ VENDORS = {
     "cryptography": ("decision_log.keys",),
     "flask": ("http", "web", "app"),
     "werkzeug": ("http", "web"),
-    "gunicorn": ("server", "gunicorn_worker"),
+    "gunicorn": ("server", "gunicorn_arbiter", "gunicorn_worker"),
     "joserfc": ("auth",),
     "kingfisher_sdk": ("project",),
     "re2": ("project",),

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from ecs_admission.companions import Companion, Companions
+from ecs_admission.gunicorn_arbiter import Arbiter
 from ecs_admission.settings import Settings
-
-_SEALER_SECONDS = 10.0
-"""How long a sealer may take for its last digest."""
-
-_sealers: list[subprocess.Popen[bytes]] = []
 
 _EXAMPLE = Path("examples/leaky-task-definition.json")
 
@@ -27,12 +20,18 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._companions = Companions(companions(settings))
         super().__init__()
 
     def load_config(self) -> None:
         """See `BaseApplication.load_config`."""
         for name, value in options(self._settings).items():
             self.cfg.set(name, value)
+        self.cfg.set("on_exit", lambda _: self._companions.end())
+
+    def run(self) -> None:
+        """See `BaseApplication.run`."""
+        Arbiter(self, self._companions).run()
 
     def load(self) -> Any:
         """See `BaseApplication.load`. Called in each worker."""
@@ -59,34 +58,17 @@ def options(settings: Settings) -> dict[str, Any]:
         "forwarded_allow_ips": "",
         "umask": 0o077,
         "proc_name": "ecs-admission",
-        "when_ready": partial(_start_sealer, settings),
-        "on_exit": _end_sealer,
         "post_worker_init": announce,
         "worker_exit": _say_goodbye,
     }
 
 
-def starts_sealer(settings: Settings) -> bool:
-    """True where the service has a sealer beside it: in a cluster that is a process, and a role, of its own."""
-    return settings.sealer == "auto" and settings.is_embedded
-
-
-def _start_sealer(settings: Settings, _: Any) -> None:
-    """Start the sealer as a child of the master. It ends with it, also when that is killed."""
-    if starts_sealer(settings):
-        # Not forked: a key that only the sealer has is read in a process that never answers a request.
-        code = "from ecs_admission.cli import main; main()"
-        arguments = ["log", "seal", "--parent", str(os.getpid())]
-        _sealers.append(subprocess.Popen([sys.executable, "-c", code, *arguments], stdin=subprocess.DEVNULL))
-
-
-def _end_sealer(_: Any) -> None:
-    """Let the sealer seal what the last worker wrote, and wait for it."""
-    while _sealers:
-        sealer = _sealers.pop()
-        sealer.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            sealer.wait(timeout=_SEALER_SECONDS)
+def companions(settings: Settings) -> tuple[Companion, ...]:
+    """The processes beside the workers, the one that has to be the last first."""
+    if settings.sealer == "auto" and settings.is_embedded:
+        # In a cluster the sealer is a process, and a role, of its own. It ends last, and seals what the workers wrote.
+        return (Companion("sealer", ("log", "seal"), end_seconds=10.0),)
+    return ()
 
 
 def announce(worker: Any) -> None:

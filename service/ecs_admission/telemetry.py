@@ -19,6 +19,8 @@ KEYS = frozenset(
         # a review
         *("decision_id", "enforcement_point", "outcome", "reason", "code", "findings", "rules"),
         *("duration_us", "timings_us"),
+        # a process beside the workers
+        *("companion", "wait_seconds"),
         # the start
         *("bind", "data_dir", "engine", "revision", "rule_count", "threads", "workers", "weakened"),
     }

@@ -101,12 +101,18 @@ class RunningService:
         return received
 
     def workers(self) -> list[int]:
-        """The process ids of the workers."""
-        return [pid for pid in self._children() if b"seal" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        """The process ids of the workers: forks of the master, where a companion is a program of its own."""
+        own = _command_line(self.process.pid)
+        return [pid for pid in self._children() if _command_line(pid) == own]
+
+    def companions(self, word: str) -> list[int]:
+        """The process ids of the companions with this word in their command line, such as `seal`."""
+        own = _command_line(self.process.pid)
+        return [pid for pid in self._children() if _command_line(pid) != own and word in _command_line(pid)]
 
     def sealers(self) -> list[int]:
         """The process ids of the sealers: one, or none."""
-        return [pid for pid in self._children() if b"seal" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return self.companions("seal")
 
     def _children(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -195,6 +201,22 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"waited in vain until {what}")
         time.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there, and is more than what nobody has asked after."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _command_line(pid: int) -> list[str]:
+    """The words of a process's command line; none when it is not there any more."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def free_port() -> int:

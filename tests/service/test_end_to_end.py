@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +19,7 @@ from tests.service.running_service import (
     clean_environment,
     run_command,
     run_service,
+    runs,
     wait_until,
 )
 
@@ -168,7 +167,7 @@ def test_what_a_service_wrote_is_sealed_and_anchored_to_its_last_word(tmp_path: 
         wait_until(lambda: service.log_problems() == [] and any((service.data_dir / "anchors").iterdir()), "it seals")
         receipt = service.post(OPERATION, COMPLIANT).json["response"]["auditAnnotations"]["receipt"]
         assert service.stop() == 0
-        assert not _runs(sealer)
+        assert not runs(sealer)
         (tmp_path / "receipts").write_text(receipt + "\n")
         done = run_command(
             "log", "verify", "--output", "json", "--receipts", tmp_path / "receipts", environment=service.environment
@@ -177,25 +176,10 @@ def test_what_a_service_wrote_is_sealed_and_anchored_to_its_last_word(tmp_path: 
         assert [done.returncode, report["unsealed"], report["receipts"], report["notices"]] == [0, 0, 1, []]
 
 
-def test_a_sealer_ends_with_a_master_that_is_killed(tmp_path: Path) -> None:
-    with run_service(tmp_path) as service:
-        (sealer,) = service.sealers()
-        os.kill(service.process.pid, signal.SIGKILL)
-        wait_until(lambda: not _runs(sealer), "the sealer has noticed")
-
-
 def test_nobody_seals_where_a_setting_says_so(tmp_path: Path) -> None:
     with run_service(tmp_path, sealer="off") as service:
         assert service.post(OPERATION, COMPLIANT).status == 200
         assert service.sealers() == []
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process is there, and is more than what nobody has asked after."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def _ends(database: Path) -> list[tuple[str, str]]:
