@@ -68,7 +68,7 @@ mutation: $(VENV)/.dev ## Break the policies line by line and see that a test no
 
 .PHONY: pack
 pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships
-	@opa=$$(tools/opa) && $(BIN)/ecs-admission bundle build policies --output service/ecs_admission/pack --opa "$$opa"
+	@opa=$$(tools/opa) && $(BIN)/ecs-admission bundle build policies --unreleased --output service/ecs_admission/pack --opa "$$opa"
 
 .PHONY: docs
 docs: $(VENV)/.dev ## Write the pages of the rules from the pack and the examples (after make pack)

@@ -21,7 +21,9 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("processes", frozenset({"wsgi", "cli", "server", "companions", "gunicorn_arbiter", "gunicorn_worker"})),
     (
         "composition",
-        frozenset({"app", "advisory", "client", "activation", "survey", "journal", "credentials", "replay"}),
+        frozenset(
+            {"app", "advisory", "client", "activation", "survey", "journal", "credentials", "replay", "verification"}
+        ),
     ),
     ("http", frozenset({"http", "web"})),
     ("pipeline", frozenset({"review", "revision", "tripwires", "policies", "exceptions", "overview", "scaffold"})),
@@ -71,7 +73,7 @@ VENDORS = {
     "flask": ("http", "web", "app"),
     "werkzeug": ("http", "web"),
     "gunicorn": ("server", "gunicorn_arbiter", "gunicorn_worker"),
-    "joserfc": ("auth",),
+    "joserfc": ("auth", "engines.bundles"),
     "kingfisher_sdk": ("project",),
     "re2": ("project",),
     "click": ("cli",),

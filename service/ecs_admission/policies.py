@@ -17,9 +17,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ecs_admission.engines.archives import read_archive, read_bytes, unpack
 from ecs_admission.engines.build import build_pack, find_opa
+from ecs_admission.engines.bundles.format import Release
 from ecs_admission.engines.folders import walk
-from ecs_admission.engines.pack import OPA_ARTEFACT, WASM_ARTEFACT, Pack, load_pack
+from ecs_admission.engines.pack import OPA_ARTEFACT, WASM_ARTEFACT, Pack, is_whole, load_pack, read_pack
 from ecs_admission.engines.sources import CAPABILITIES, MADE, Sources, lay_over, read_sources
 from ecs_admission.errors import PolicyError
 from ecs_admission.governance import read_governance
@@ -53,7 +55,7 @@ def load_policies(places: Sequence[Path], *, now: float) -> Policies:
     if built and (len(built) > 1 or built[0] != places[0]):
         raise PolicyError(f"{built[-1]}: of several places only the first can be a pack that was built")
     base = built[0] if built else None
-    ground = shipped if base is None else load_pack(base)
+    ground = shipped if base is None else _load(base)
     layers = [read_sources(place) for place in places[len(built) :]]
     capabilities = _capabilities(base) if any(layer.capabilities for layer in layers) else None
     sources = lay_over([_data_of(ground, capabilities), *layers])
@@ -67,8 +69,10 @@ def load_policies(places: Sequence[Path], *, now: float) -> Policies:
     return Policies(pack, _weakened(shipped, pack, now))
 
 
-def build_policies(places: Sequence[Path], output: Path, *, opa: str | None, now: float) -> Policies:
-    """Compile the sources of `places` into the folder `output`.
+def build_policies(
+    places: Sequence[Path], output: Path, *, opa: str | None, now: float, release: Release | None = None
+) -> Policies:
+    """Compile the sources of `places` into the folder `output`, as a bundle that travels where `release` says which.
 
     They are laid over the pack that ships, unless the first has everything that a pack needs. Raises `PolicyError`.
     """
@@ -77,7 +81,7 @@ def build_policies(places: Sequence[Path], output: Path, *, opa: str | None, now
         layers = [_sources_of(None), *layers]
     sources = lay_over(layers)
     check = partial(_check, sources=sources, now=now)
-    pack = build_pack(sources, output, opa=opa or find_opa(), check=check)
+    pack = build_pack(sources, output, opa=opa or find_opa(), check=check, release=release)
     return Policies(pack, _weakened(load_pack(), pack, now))
 
 
@@ -94,12 +98,23 @@ def signature(places: Sequence[Path]) -> tuple[tuple[str | int, ...], ...]:
 
 
 def _is_built(place: Path) -> bool:
-    return (place / WASM_ARTEFACT).is_file()
+    """True of a folder or a bundle that `bundle build` made."""
+    if place.is_dir():
+        return (place / WASM_ARTEFACT).is_file()
+    return is_whole(read_archive(place))
+
+
+def _load(built: Path) -> Pack:
+    if built.is_dir():
+        return load_pack(built)
+    packed = read_bytes(built)
+    return read_pack(unpack(packed), packed)
 
 
 def _sources_of(built: Path | None) -> Sources:
     """The sources that a pack was built from, as they are in its bundle."""
-    return replace(read_sources(_folder(built) / OPA_ARTEFACT), capabilities=_capabilities(built))
+    place = built if built is not None and not built.is_dir() else _folder(built) / OPA_ARTEFACT
+    return replace(read_sources(place), capabilities=_capabilities(built))
 
 
 def _data_of(pack: Pack, capabilities: bytes | None = None) -> Sources:
@@ -108,6 +123,8 @@ def _data_of(pack: Pack, capabilities: bytes | None = None) -> Sources:
 
 
 def _capabilities(built: Path | None) -> bytes:
+    if built is not None and not built.is_dir():
+        return read_archive(built)[CAPABILITIES]
     try:
         capabilities: bytes = (_folder(built) / CAPABILITIES).read_bytes()
     except OSError as error:
@@ -124,7 +141,7 @@ def _overlaid(ground: Pack, layers: Sequence[Sources], data: JSONObject) -> Pack
     hashed = hashlib.sha256("\n".join([ground.revision, *(layer.digest for layer in layers)]).encode())
     revision = f"sha256:{hashed.hexdigest()}"
     made = {"catalogue": ground.data["catalogue"], "revision": {"id": revision}}
-    return replace(ground, revision=revision, data=data | made)
+    return replace(ground, revision=revision, data=data | made, signed=None)
 
 
 def _compiled(layers: Sequence[Sources]) -> Pack:

@@ -19,7 +19,7 @@ _COMMANDS = {
     "serve": "Run the service under gunicorn.",
     "log": "Read and verify the decision log.",
     "tokens": "Make, list and revoke the API tokens of callers.",
-    "bundle": "Build the artefacts of a policy revision.",
+    "bundle": "Build, sign, verify and inspect the bundle of a policy revision.",
     "policies": "Start a rule, see what a revision says, keep its exceptions few.",
 }
 

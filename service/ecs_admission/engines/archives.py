@@ -16,11 +16,21 @@ MAX_ARCHIVE_BYTES = 64 * 1024 * 1024
 
 def read_archive(place: Any) -> dict[str, bytes]:
     """The files of a gzipped tar archive by path. `place` has `read_bytes`. Raises `PolicyError`."""
+    return unpack(read_bytes(place))
+
+
+def read_bytes(place: Any) -> bytes:
+    """The bytes of an archive, packed. Raises `PolicyError`."""
     try:
-        content = place.read_bytes()
+        content: bytes = place.read_bytes()
     except OSError as error:
         name = place.name if isinstance(place, Path) else "the policy pack"
         raise PolicyError(f"cannot read {name}: {error.strerror}; build one with bundle build") from error
+    return content
+
+
+def unpack(content: bytes) -> dict[str, bytes]:
+    """The files of a gzipped tar archive by path. Raises `PolicyError`."""
     if len(content) > MAX_ARCHIVE_BYTES:
         raise PolicyError("the policy pack is larger than 64 MiB")
     try:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ecs_admission.catalogue import read_catalogue
+from ecs_admission.engines.archives import read_archive
+from ecs_admission.engines.bundles.format import MANIFEST, WASM, Release, manifest, write_archive
 from ecs_admission.engines.pack import ENTRYPOINT, OPA_ARTEFACT, WASM_ARTEFACT, Pack, load_pack
 from ecs_admission.engines.sources import CAPABILITIES, RULES, Sources
 from ecs_admission.errors import PolicyError
@@ -24,9 +26,16 @@ _BUILD_TIMEOUT_SECONDS = 120
 
 
 def build_pack(
-    sources: Sources, output: Path, *, opa: str, check: Callable[[Pack], object] = lambda _: None
-) -> Pack:  # fmt: skip
+    sources: Sources,
+    output: Path,
+    *,
+    opa: str,
+    check: Callable[[Pack], object] = lambda _: None,
+    release: Release | None = None,
+) -> Pack:
     """Build the pack of `sources` into the folder `output`, unless `check` raises: then what is there stays.
+
+    With a `release` the bundle is one that travels: it says where it stands among others, and is whole.
 
     Raises `PolicyError` with OPA's own words where the sources do not check, use a built-in that is not in their
     capabilities, or lack METADATA.
@@ -53,6 +62,8 @@ def build_pack(
         _run(opa, "build", *common, "--output", str(built / OPA_ARTEFACT), folder=stage)
         wasm = ("--target", "wasm", "--entrypoint", ENTRYPOINT, *common)
         _run(opa, "build", *wasm, "--output", str(built / WASM_ARTEFACT), folder=stage)
+        if release is not None:
+            _make_whole(built, release)
         # What would make the pack refuse to load is told to its author now.
         pack = load_pack(built)
         check(pack)
@@ -60,6 +71,17 @@ def build_pack(
         for name in (OPA_ARTEFACT, WASM_ARTEFACT, CAPABILITIES):
             shutil.copyfile(built / name, output / name)
     return pack
+
+
+def _make_whole(built: Path, release: Release) -> None:
+    """Put into the bundle what OPA does not read of it, and into both artefacts what they are a release of."""
+    bundle, compiled = (read_archive(built / name) for name in (OPA_ARTEFACT, WASM_ARTEFACT))
+    described = json.loads(compiled[MANIFEST])
+    compiled[MANIFEST] = manifest(described["revision"], release, wasm=described["wasm"])
+    bundle[MANIFEST] = manifest(described["revision"], release)
+    bundle |= {WASM: compiled["policy.wasm"], CAPABILITIES: (built / CAPABILITIES).read_bytes()}
+    for name, files in ((OPA_ARTEFACT, bundle), (WASM_ARTEFACT, compiled)):
+        (built / name).write_bytes(write_archive(files))
 
 
 def find_opa() -> str:

@@ -1,4 +1,4 @@
-"""A built pack: the two artefacts of one revision, read and checked before anything is judged with it."""
+"""A built pack: the artefacts of one revision, read and checked before anything is judged with it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ from typing import Any
 import orjson
 
 from ecs_admission.catalogue import Rule, read_catalogue
-from ecs_admission.engines.archives import read_archive
+from ecs_admission.engines.archives import read_bytes, unpack
+from ecs_admission.engines.bundles.format import DATA, MANIFEST, WASM, Release, read_release, read_revision
+from ecs_admission.engines.bundles.signatures import SIGNATURES
 from ecs_admission.errors import PolicyError
 
 ENTRYPOINT = "admission/main/evaluation"
 OPA_ARTEFACT = "policies.tar.gz"
 WASM_ARTEFACT = "policies-wasm.tar.gz"
+_MODULE = "policy.wasm"
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
     """One revision of the policies: what projects, what judges and what explains.
 
-    `data` is OPA's whole base document; `config` in it holds the tunables of projection and decision.
+    `data` is OPA's whole base document; `config` in it holds the tunables of projection and decision. `rego` are the
+    modules that `wasm` was compiled from. `release` says where the bundle it came from stands among others, and
+    `signed` is that bundle, packed, where it is signed and nothing was laid over it.
     """
 
     revision: str
     catalogue: Mapping[str, Rule] = field(repr=False)
     data: Mapping[str, Any] = field(repr=False)
     wasm: bytes = field(repr=False)
+    rego: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    release: Release | None = None
+    signed: bytes | None = field(default=None, repr=False)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -46,21 +54,52 @@ def load_pack(folder: Path | None = None) -> Pack:
     Raises `PolicyError` when an artefact is missing or damaged, or when the two are not of one revision.
     """
     source = resources.files("ecs_admission") / "pack" if folder is None else folder
-    members = {name: read_archive(source / name) for name in (OPA_ARTEFACT, WASM_ARTEFACT)}
-    data = _json(members[WASM_ARTEFACT].get("data.json"), "data.json")
-    revision = data.get("revision", {}).get("id")
-    for name, content in members.items():
-        if _json(content.get(".manifest"), ".manifest").get("revision") != revision or not revision:
-            raise PolicyError(f"{name} is not of the revision that its data names")
-    wasm = members[WASM_ARTEFACT].get("policy.wasm")
+    packed = read_bytes(source / OPA_ARTEFACT)
+    members = {OPA_ARTEFACT: unpack(packed)}
+    if WASM in members[OPA_ARTEFACT]:
+        return read_pack(members[OPA_ARTEFACT], packed)
+    members[WASM_ARTEFACT] = unpack(read_bytes(source / WASM_ARTEFACT))
+    wasm = members[WASM_ARTEFACT].get(_MODULE)
     if not wasm:
-        raise PolicyError(f"{WASM_ARTEFACT} holds no policy.wasm")
+        raise PolicyError(f"{WASM_ARTEFACT} holds no {_MODULE}")
+    data = _json(members[WASM_ARTEFACT].get(DATA), DATA)
+    revision = _revision(data)
+    for name, content in members.items():
+        if read_revision(_json(content.get(MANIFEST), MANIFEST)) != revision or not revision:
+            raise PolicyError(f"{name} is not of the revision that its data names")
+    return _pack(members[OPA_ARTEFACT], data, wasm, packed)
+
+
+def is_whole(files: Mapping[str, bytes]) -> bool:
+    """True of a bundle that has all that a pack needs, and is no layer to be laid over one."""
+    return WASM in files
+
+
+def read_pack(files: Mapping[str, bytes], packed: bytes) -> Pack:
+    """The pack in the files of a bundle that travels; `packed` is that bundle. Raises `PolicyError`."""
+    if not files.get(WASM):
+        raise PolicyError(f"the bundle holds no {WASM}: bundle build makes one that does")
+    data = _json(files.get(DATA), DATA)
+    if read_revision(_json(files.get(MANIFEST), MANIFEST)) != _revision(data) or not _revision(data):
+        raise PolicyError("the bundle is not of the revision that its data names")
+    return _pack(files, data, files[WASM], packed)
+
+
+def _pack(files: Mapping[str, bytes], data: dict[str, Any], wasm: bytes, packed: bytes) -> Pack:
     return Pack(
-        revision=revision,
+        revision=str(_revision(data)),
         catalogue=read_catalogue(data.get("catalogue", {}).get("rules")),
         data=data,
         wasm=wasm,
+        rego={name: content for name, content in files.items() if name.endswith(".rego")},
+        release=read_release(_json(files.get(MANIFEST), MANIFEST)),
+        signed=packed if SIGNATURES in files else None,
     )
+
+
+def _revision(data: dict[str, Any]) -> Any:
+    made = data.get("revision")
+    return made.get("id") if isinstance(made, dict) else None
 
 
 def _json(content: bytes | None, name: str) -> dict[str, Any]:
