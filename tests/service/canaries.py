@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 import secrets
 import string
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,14 @@ from ecs_admission.project.disclosure import looks_random
 _ALPHABET = string.ascii_letters + string.digits
 _PIECE_CHARS = 11
 """Parts of a word this long are searched for, so that a cut word is found, too. By chance none occurs."""
+
+_RUNS = re.compile(rb"[A-Za-z0-9+/]{%d,}" % _PIECE_CHARS)
+"""What a piece can lie in: nothing in it, encoded or not, is another character."""
+_FEW = 100
+
+
+def _offsets(run: re.Match[bytes]) -> range:
+    return range(run.end() - run.start() - _PIECE_CHARS + 1)
 
 
 @dataclass(slots=True)
@@ -46,7 +55,12 @@ class Canaries:
 
     def found_in(self, content: bytes) -> list[str]:
         """The pieces of words that occur in `content`, in clear, percent-encoded or in base64."""
-        return [piece.decode() for piece in self._pieces() if piece in content]
+        pieces = {piece[:_PIECE_CHARS]: piece for piece in self._pieces()}
+        if len(pieces) < _FEW:
+            return [piece.decode() for piece in pieces.values() if piece in content]
+        # Thousands of pieces: one pass over what a piece can lie in, however many there are.
+        begins = (run.group()[at : at + _PIECE_CHARS] for run in _RUNS.finditer(content) for at in _offsets(run))
+        return [pieces[begin].decode() for begin in set(begins) & pieces.keys() if pieces[begin] in content]
 
     def _pieces(self) -> Iterator[bytes]:
         for word in self.words:
