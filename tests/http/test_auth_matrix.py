@@ -90,6 +90,7 @@ class World:
 
     def __init__(self, log: DecisionLog, revision: Revision, url: str, keys: KeyServer) -> None:
         self.log = log
+        self.revision = revision
         self.pepper = Pepper(b"p" * 32)
         self.keys = keys
         self.writer = TokenWriter(url, timeout_seconds=5)
@@ -135,6 +136,17 @@ class World:
             fingerprint_keys=[ephemeral_key()],
             refused=lambda: Refusal("policies/x.rego is broken", 1),
         ).test_client()
+
+    def of_two_grants(self, *grants: Grant) -> FlaskClient:
+        """A client of somebody who is one thing here and another there."""
+        authenticator = Authenticator(
+            find_token=lambda _: None,
+            rules=self.rules,
+            proxies=TrustedProxies.read("", None),
+        )
+        authenticator.authenticate = lambda _: Principal.known("ada", grants)  # type: ignore[method-assign]
+        access = Access(authenticator=authenticator, recorder=lambda draft: self.log.append(draft, deadline_seconds=5))
+        return _client(self.log, self.revision, access)
 
     def token(self, *roles: Role, scope: Scope | None = None, expires_us: int = DAY_US, revoked: bool = False) -> str:
         """A token in the database."""
@@ -497,6 +509,54 @@ class TestReading:
         assert entry["caller"] == {"username": "token:ci", "groups": ["system:authenticated", "author"]}
         assert entry["details"]["count"] == 1
         assert "family=web" in entry["details"]["query"]
+
+    def test_an_author_reads_no_event_also_by_its_id(self, world: World) -> None:
+        self.read(world, "/v1/decisions", Role.AUDITOR)
+        (read,) = world.entries("log_read")
+        assert self.read(world, f"/v1/decisions/{read['id']}", Role.AUTHOR).status_code == 404
+        assert self.read(world, "/v1/decisions?kind=log_read", Role.AUTHOR).status_code == 403
+
+    def test_an_id_that_is_not_found_is_an_entry_and_not_repeated(self, world: World, ids: dict[str, str]) -> None:
+        scope = Scope(families=("pay-*",))
+        self.read(world, f"/v1/decisions/{ids['web']}", Role.AUDITOR, scope)
+        self.read(world, "/v1/decisions/some-literal", Role.AUDITOR, scope)
+        unknown, outside = world.entries("log_read")
+        assert outside["details"] == {"query": f"id={ids['web']}", "count": 0}
+        assert unknown["details"] == {"query": "id=<redacted>", "count": 0}
+
+    def test_what_an_auditor_may_is_limited_to_where_they_are_one(self, world: World) -> None:
+        """Somebody who is an author everywhere and the auditor of one team."""
+        token, fingerprints, found = world.token(Role.SUBMITTER), {}, {}
+        for family in ("pay-api", "web"):
+            answer = world.client.post(
+                "/v1/operations/RegisterTaskDefinition",
+                json=leaky(secrets.token_hex(16)) | {"family": family},
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            found[family] = answer.get_json()["response"]["auditAnnotations"]["decision-id"]
+            shown = world.log.reader.show(found[family])
+            assert shown is not None
+            fingerprints[family] = shown["policyInput"]["literals"][0]["fingerprint"]
+        client = world.of_two_grants(
+            Grant(frozenset({Role.AUTHOR})), Grant(frozenset({Role.AUDITOR}), Scope(families=("pay-*",)))
+        )
+
+        def listed(**query: str) -> list[str]:
+            return sorted(item["id"] for item in client.get("/v1/decisions", query_string=query).get_json()["items"])
+
+        assert listed() == sorted(found.values())
+        assert listed(fingerprint=fingerprints["pay-api"]) == [found["pay-api"]]
+        assert listed(fingerprint=fingerprints["web"]) == []
+        assert listed(fingerprint="!" + fingerprints["web"]) == [found["pay-api"]]
+        assert listed(kind="decision,log_read") == [found["pay-api"]]
+        assert listed(kind="node_start") == []
+        count = client.get("/v1/statistics", query_string={"fingerprint": fingerprints["web"]}).get_json()["total"]
+        assert count == 0
+        for family, shows in (("pay-api", True), ("web", False)):
+            answer = client.get(f"/v1/decisions/{found[family]}")
+            assert ('"fingerprint":' in answer.get_data(as_text=True)) is shows
+        (start,) = world.entries("node_start")
+        assert client.get(f"/v1/decisions/{start['id']}").status_code == 404
 
     def test_only_an_auditor_sees_fingerprints(self, world: World) -> None:
         value = "".join(secrets.choice(string.ascii_letters) for _ in range(24))

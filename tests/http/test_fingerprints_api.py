@@ -151,7 +151,10 @@ def test_who_asks_too_often_is_told_to_wait(client: FlaskClient, log: DecisionLo
     answer = ask(client, "never-seen-anywhere")
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= WINDOW_SECONDS + 1
-    assert len(recorded(log)) == LIMIT
+    last, *others = recorded(log)
+    assert len(others) == LIMIT
+    assert last["details"] == {"query": "", "count": 0, "refused": "too-many-lookups"}
+    assert last["caller"]["username"] == "system:anonymous"
 
 
 def test_the_pace_is_that_of_each_caller_and_of_a_minute() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, false, or_
 
@@ -14,12 +14,21 @@ from ecs_admission.model import DeployContext, JSONObject
 _COLUMNS = {"accounts": "account", "environments": "environment", "regions": "region", "families": "family"}
 
 
-def within(scopes: Sequence[Scope]) -> ColumnElement[bool] | None:
+Limit: TypeAlias = ColumnElement[bool]
+"""What a query is limited to."""
+
+
+def within(*granted: Sequence[Scope]) -> Limit | None:
     """What a query has to be limited to; None where it is not limited, since one of the scopes is everything.
 
     Of no scope at all nothing is covered. An entry that does not say its account, or whatever a scope is limited in, is
-    outside of it.
+    outside of it. A query that takes several permissions is limited to what all of them cover.
     """
+    found = [limit for scopes in granted if (limit := _within(scopes)) is not None]
+    return and_(*found) if found else None
+
+
+def _within(scopes: Sequence[Scope]) -> Limit | None:
     if any(scope.is_unlimited for scope in scopes):
         return None
     return or_(false(), *(and_(entries.c.kind == "decision", *_conditions(scope)) for scope in scopes))

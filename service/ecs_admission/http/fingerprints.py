@@ -74,6 +74,8 @@ def blueprint(reader: LogReader, keys: Sequence[FingerprintKey], *, pace: Pace |
     def lookup() -> Response:
         wait = pace.wait_seconds(principal().user.username)
         if wait:
+            # Who goes on asking is what an auditor of auditors looks for. It costs what any other read costs.
+            record_read("", 0, kind="fingerprint_lookup", refused="too-many-lookups")
             title = f"at most {LIMIT} values a minute are looked up for a caller"
             answer = problem_answer(429, title, reason="TooManyRequests", code="too-many-lookups")
             answer.headers["Retry-After"] = str(wait)
