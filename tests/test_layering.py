@@ -285,6 +285,7 @@ def test_only_protocols_and_quiet_overrides_have_no_body() -> None:
         "cli.bundle.command",
         "cli.log.command",
         "cli.log_seal.hold",
+        "cli.log_source._Service.record",
         "cli.main",
         "cli.policies.command",
         "cli.tokens.command",

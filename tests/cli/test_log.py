@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import io
 import os
 import re
@@ -236,3 +237,102 @@ def test_an_export_is_written_once(log: DecisionLog, tmp_path: Path) -> None:
     again = call("export", "--output-dir", str(tmp_path / "out"))
     assert again.exit_code == 2
     assert "has an export already" in again.stderr
+
+
+def reads(log: DecisionLog, kind: str = "log_read") -> list[dict[str, Any]]:
+    """The details of what was read, the first read first."""
+    items = log.reader.list_entries(kind=kind).items[::-1]
+    assert {item["caller"]["username"] for item in items} <= {f"local:{getpass.getuser()}"}
+    return [item["details"] for item in items]
+
+
+def test_what_a_command_reads_is_an_entry(log: DecisionLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    (newest, *_) = log.reader.list_entries().items
+
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log_query.time, "sleep", sleep)
+    for arguments in (
+        ("list", "--family", "web,api", "--limit", "5"),
+        ("show", newest["id"]),
+        ("show", "some-literal"),
+        ("stats", "--since", "2d"),
+        ("tail", "--outcome", "allowed"),
+        ("policy", "--at", "0s"),
+    ):
+        assert call(*arguments).exit_code in (0, 1)
+
+    assert reads(log) == [
+        {"query": "family=<redacted>", "count": 2},
+        {"query": f"id={newest['id']}", "count": 1},
+        {"query": "id=<redacted>", "count": 0},
+        {"query": "statistics since=2d", "count": 3},
+        {"query": "tail outcome=allowed", "count": 0},
+        {"query": "tail, ended outcome=allowed", "count": 2},
+        {"query": "policy at=0s", "count": 1},
+    ]
+    assert call("verify").exit_code == 3
+    assert orjson.loads(call("verify", "--output", "json").stdout)["problems"] == []
+
+
+def test_what_a_service_was_asked_is_its_entry_alone(source: list[str], log: DecisionLog, reviewer: Reviewer) -> None:
+    if source:
+        assert call("list", *source).exit_code == 0
+        assert reads(log) == []
+
+
+@pytest.mark.parametrize("command", [["list"], ["stats"], ["show", "x"], ["tail"], ["policy", "--at", "0s"]])
+def test_what_cannot_be_recorded_is_not_read(log: DecisionLog, tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "signing.key").unlink()
+    id_ = log.reader.list_entries().items[0]["id"]
+
+    result = call(*(id_ if each == "x" else each for each in command))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "signing.key is not here" in result.stderr
+    assert "--unrecorded" in result.stderr
+    assert not (tmp_path / "signing.key").exists()
+
+
+def test_somebody_may_insist_on_reading(log: DecisionLog, tmp_path: Path) -> None:
+    (tmp_path / "signing.key").unlink()
+
+    result = call("list", "--unrecorded")
+
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 4)
+    assert "this read is not in the decision log" in result.stderr
+
+
+def test_an_export_is_recorded_before_anything_is_written(log: DecisionLog, tmp_path: Path) -> None:
+    assert (
+        call("export", "--output-dir", str(tmp_path / "out"), "--outcome", "denied", "--format", "csv").exit_code == 0
+    )
+
+    assert reads(log, "log_export") == [
+        {
+            "query": "outcome=denied", "count": 1, "covers": [], "format": "csv", "bodies": False,
+            "firstDigest": None, "lastDigest": None,
+        }
+    ]  # fmt: skip
+    (tmp_path / "signing.key").unlink()
+    refused = call("export", "--output-dir", str(tmp_path / "other"))
+    assert (refused.exit_code, (tmp_path / "other").exists()) == (2, False)
+
+
+def test_an_export_of_a_service_is_the_same(source: list[str], tmp_path: Path) -> None:
+    for number, options in enumerate([[], ["--outcome", "denied", "--bodies"]]):
+        result = call("export", *source, *options, "--output-dir", str(tmp_path / f"out{number}"), "--format", "csv")
+        assert result.exit_code == 0, result.output
+        manifest = orjson.loads((tmp_path / f"out{number}" / "manifest.json").read_bytes())
+        assert (manifest["entries"], manifest["bodies"]) == ((4, False), (1, True))[number]
+        assert manifest["inventories"] is False
+        assert manifest["files"].keys() == {"export.ndjson", "entries.csv"}
+
+
+def test_an_export_that_a_service_refuses_is_told(source: list[str], tmp_path: Path) -> None:
+    result = call("export", *source, "--account", "nothing", "--output-dir", str(tmp_path / "out"))
+
+    assert result.exit_code == 2
+    assert "parameter account must be" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ecs_admission.decision_log.exports import FILES, MANIFEST, PROOF, Format, export_log
+from ecs_admission.decision_log.export_lines import export_lines, plan_export
+from ecs_admission.decision_log.exports import FILES, MANIFEST, PROOF, Format, write_export
 from ecs_admission.decision_log.exports_verify import verify_export
 from ecs_admission.decision_log.filters import Filters, read_filters
 from ecs_admission.decision_log.flat import COLUMNS, csv_line, flat, moment, safe_cell
@@ -49,8 +50,11 @@ def filled(open_log: LogOpener, sealing: Sealing) -> DecisionLog:
 
 
 def export(log: DecisionLog, folder: Path, form: Format = "ndjson", *query: tuple[str, str], **options: Any) -> Any:
-    filters = read_filters(query, now=1_900_000_000)
-    return export_log(log.reader, folder, form, filters=filters, **options)
+    rules = options.pop("rules", None)
+    plan = plan_export(log.reader, read_filters(query, now=1_900_000_000), **options)
+    manifest = write_export(export_lines(log.reader, plan), folder, form, rules=rules)
+    assert manifest["entries"] == plan.count
+    return manifest
 
 
 def verify(folder: Path, scratch: Path, sealing: Sealing) -> Report:
@@ -86,6 +90,9 @@ def test_an_export_has_what_is_sealed_and_proves_it_complete(
         "first": manifest["first"],
         "last": manifest["last"],
         "entries": "sealed",
+        "bodies": True,
+        "inventories": False,
+        "retained": None,
     }
     assert last["manifest"] == 1
     report = verify(tmp_path / "out", tmp_path / "scratch", sealing)
@@ -171,10 +178,13 @@ def test_pages_of_an_export_follow_each_other(
     filled: DecisionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export(filled, tmp_path / "whole")
-    monkeypatch.setattr("ecs_admission.decision_log.exports._PAGE", 1)
+    export(filled, tmp_path / "queried", "ndjson", ("outcome", "denied,allowed"))
+    monkeypatch.setattr("ecs_admission.decision_log.export_lines._PAGE", 1)
     export(filled, tmp_path / "paged")
+    export(filled, tmp_path / "queried in pages", "ndjson", ("outcome", "denied,allowed"))
 
-    assert (tmp_path / "paged" / PROOF).read_bytes() == (tmp_path / "whole" / PROOF).read_bytes()
+    for name, paged in (("whole", "paged"), ("queried", "queried in pages")):
+        assert (tmp_path / paged / PROOF).read_bytes() == (tmp_path / name / PROOF).read_bytes()
 
 
 def test_bodies_are_left_out_unless_they_are_asked_for(filled: DecisionLog, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,10 @@ from sqlalchemy import update
 from ecs_admission.decision_log.anchors import FolderAnchor
 from ecs_admission.decision_log.digest_tables import digests
 from ecs_admission.decision_log.digests import SignedDigest, read_digest
+from ecs_admission.decision_log.export_lines import export_lines, plan_export
+from ecs_admission.decision_log.exports import PROOF, write_export
+from ecs_admission.decision_log.exports_verify import verify_export
+from ecs_admission.decision_log.filters import Filters
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.retention import (
     Request,
@@ -20,6 +25,7 @@ from ecs_admission.decision_log.retention import (
     release_hold,
 )
 from ecs_admission.decision_log.store import DecisionLog
+from ecs_admission.decision_log.verify import Evidence
 from ecs_admission.errors import SettingsError
 
 from .conftest import LOG_KEY, LogOpener, make_draft
@@ -281,3 +287,20 @@ def test_nothing_old_is_nothing_to_do(log: DecisionLog, owner: DecisionLog, seal
 def test_only_the_owner_drops_bodies(postgresql: PostgreSQLLog, url: str) -> None:
     with psycopg.connect(getattr(postgresql, url)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("DELETE FROM bodies")
+
+
+def test_an_export_of_a_time_before_the_retention_says_what_is_gone(
+    aged: DecisionLog, owner: DecisionLog, sealing: Sealing, tmp_path: Path
+) -> None:
+    """The entry that excuses it is newer than the period, so it is not in the export."""
+    run(retention(owner, sealing))
+    folder = tmp_path / "out"
+    until = sealing.clock.now_us - 400 * DAY * 1_000_000
+    plan = plan_export(owner.reader, Filters(until_us=until), with_bodies=True)
+    manifest = write_export(export_lines(owner.reader, plan), folder, "ndjson")
+
+    with open(folder / PROOF, "rb") as file:
+        report = verify_export(file, Evidence([LOG_KEY.public], [SEALER_KEY.public], [sealing.anchor]), tmp_path)
+
+    assert (manifest["retained"], manifest["last"], report.problems, report.exit_code) == (0, 1, (), 0)
+    assert "retention has dropped bodies up to digest 0" in report.summary

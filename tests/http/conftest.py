@@ -19,6 +19,9 @@ from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
 
+LOG_KEY = make_signing_key()
+"""The signing key of the log."""
+
 NOW = 1_790_000_000.25
 """What the service's clock says in these tests."""
 
@@ -45,7 +48,7 @@ def log(tmp_path: Path, revision: Revision) -> Iterator[DecisionLog]:
         f"sqlite:///{tmp_path / 'decisions.sqlite3'}",
         writer=new_decision_id(),
         start=node_entry("node_start", "embedded", revision.id),
-        log_key=make_signing_key(),
+        log_key=LOG_KEY,
         timeout_seconds=10.0,
     )
     yield opened

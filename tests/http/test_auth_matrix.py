@@ -77,6 +77,7 @@ CALLS: dict[str, Call] = {
     "decisions.list_decisions": Call("GET", "/v1/decisions"),
     "decisions.show_decision": Call("GET", "/v1/decisions/nothing", status=404),
     "decisions.count_decisions": Call("GET", "/v1/statistics"),
+    "exports.export": Call("GET", "/v1/decisions:export"),
     "fingerprints.lookup": Call("POST", "/v1/fingerprints:lookup", {"value": "seen-nowhere"}),
     "health.healthz": Call("GET", "/healthz"),
     "health.readyz": Call("GET", "/readyz"),

@@ -9,6 +9,7 @@ import click
 
 from ecs_admission.cli.log_query import failing
 from ecs_admission.cli.log_source import open_reader
+from ecs_admission.cli.recording import record_read, unrecorded_option
 from ecs_admission.cli.tables import json_text, output_option, table
 from ecs_admission.model import JSONObject
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--at", "at", required=True, metavar="TIME", help="RFC 3339, a day, or how long ago: 24h, 7d.")
+@unrecorded_option
 @output_option
-def policy(at: str, output: str) -> None:
+def policy(at: str, is_unrecorded: bool, output: str) -> None:
     """Say which policy revision, actions and exceptions were in force at a time, and who activated them.
 
     Several where processes judged by different ones; one that was killed counts as running. Reads the database of the
@@ -32,6 +34,7 @@ def policy(at: str, output: str) -> None:
         time_us = read_time("at", at, now=time.time())
         with open_reader() as reader:
             found = policies_at(reader, time_us)
+        record_read(f"policy at={at}", len(found), is_unrecorded=is_unrecorded)
         if output == "json":
             click.echo(json_text({"at": time_us, "revisions": [_document(each, time_us) for each in found]}))
             return

@@ -14,11 +14,12 @@ import yaml
 
 from ecs_admission.cli import fail
 from ecs_admission.cli.log_source import PAGE, Pairs, Source, open_source
+from ecs_admission.cli.recording import unrecorded_option
 from ecs_admission.cli.tables import json_text, table
 from ecs_admission.decision_log.filters import PARAMETERS, TIMES
 from ecs_admission.decision_log.flat import COLUMNS, csv_line, flat, moment
 from ecs_admission.errors import AdmissionError
-from ecs_admission.model import JSONObject
+from ecs_admission.model import REDACTED, JSONObject
 
 EXIT_NOT_FOUND = 1
 
@@ -87,17 +88,22 @@ def read_query(options: dict[str, Any]) -> list[tuple[str, str]]:
 @click.command(name="list")
 @filter_options
 @server_option
+@unrecorded_option
 @outputs
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many entries at most.")
 @click.option("--cursor", help="The `next` of an earlier list, to go on from there.")
-def list_command(server: str | None, output: str, limit: int, cursor: str | None, **options: Any) -> None:
+def list_command(
+    server: str | None, is_unrecorded: bool, output: str, limit: int, cursor: str | None, **options: Any
+) -> None:
     """List entries, newest first.
 
     Values in one option are alternatives and have commas between them, options add up, and `!` before a value means
     all but that one: --family web,api --outcome '!allowed' --since 7d.
     """
-    with failing(), open_source(server) as source:
-        found, following = _collect(source, read_query(options), limit=limit, cursor=cursor)
+    query = read_query(options)
+    with failing(), open_source(server, is_unrecorded=is_unrecorded) as source:
+        found, following = _collect(source, query, limit=limit, cursor=cursor)
+        source.record(query, len(found))
         _print(found, output, {"next": following})
         if following is not None and output in ("table", "wide"):
             click.echo(f"there are more: --cursor {following}", err=True)
@@ -106,14 +112,16 @@ def list_command(server: str | None, output: str, limit: int, cursor: str | None
 @click.command()
 @click.argument("entry_id", metavar="ID")
 @server_option
+@unrecorded_option
 @click.option("--output", type=click.Choice(["json", "yaml"]), default="yaml", show_default=True)
-def show(entry_id: str, server: str | None, output: str) -> None:
+def show(entry_id: str, server: str | None, is_unrecorded: bool, output: str) -> None:
     """Show one entry by its decision id, with what the policy engine saw.
 
     Exit code: 0 found, 1 there is none, 2 the log cannot be read.
     """
-    with failing(), open_source(server) as source:
+    with failing(), open_source(server, is_unrecorded=is_unrecorded) as source:
         found = source.show(entry_id)
+        source.record((), int(found is not None), doing=f"id={REDACTED if found is None else found['entry']['id']}")
         if found is None:
             click.echo("ecs-admission: there is no entry with this id", err=True)
             sys.exit(EXIT_NOT_FOUND)
@@ -123,37 +131,52 @@ def show(entry_id: str, server: str | None, output: str) -> None:
 @click.command()
 @filter_options
 @server_option
+@unrecorded_option
 @click.option("--output", type=click.Choice(["table", "wide", "json", "csv"]), default="table", show_default=True)
 @click.option("--lines", type=click.IntRange(0, PAGE), default=10, show_default=True, help="Entries to begin with.")
 @click.option(
     "--every", "every_seconds", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help="Seconds."
 )
-def tail(server: str | None, output: str, lines: int, every_seconds: float, **options: Any) -> None:
-    """Print the newest entries and then each new one, until it is interrupted."""
+def tail(
+    server: str | None, is_unrecorded: bool, output: str, lines: int, every_seconds: float, **options: Any
+) -> None:
+    """Print the newest entries and then each new one, until it is interrupted.
+
+    It is one entry of the log when it begins, and one with the number of entries given when it ends.
+    """
     query = read_query(options)
     columns = {"table": _LEAN, "wide": _WIDE}.get(output, COLUMNS)
-    with failing(), suppress(KeyboardInterrupt), open_source(server) as source:
+    with failing(), open_source(server, is_unrecorded=is_unrecorded) as source:
+        source.record(query, 0, doing="tail")
         if output == "csv":
             click.echo(csv_line(columns), nl=False)
-        for item in follow(source, query, lines=lines, every_seconds=every_seconds):
-            if output == "json":
-                click.echo(orjson.dumps(item).decode())
-            else:
-                cells = [_row(item)[name] for name in columns]
-                click.echo(csv_line(cells) if output == "csv" else "  ".join(cells) + "\n", nl=False)
+        count = 0
+        try:
+            with suppress(KeyboardInterrupt):
+                for item in follow(source, query, lines=lines, every_seconds=every_seconds):
+                    count += 1
+                    if output == "json":
+                        click.echo(orjson.dumps(item).decode())
+                    else:
+                        cells = [_row(item)[name] for name in columns]
+                        click.echo(csv_line(cells) if output == "csv" else "  ".join(cells) + "\n", nl=False)
+        finally:
+            source.record(query, count, doing="tail, ended")
 
 
 @click.command()
 @filter_options
 @server_option
+@unrecorded_option
 @click.option("--output", type=click.Choice(["table", "json", "yaml", "csv"]), default="table", show_default=True)
-def stats(server: str | None, output: str, **options: Any) -> None:
+def stats(server: str | None, is_unrecorded: bool, output: str, **options: Any) -> None:
     """Count decisions by outcome, day, family and rule; of the last 7 days unless --since says otherwise."""
     query = read_query(options)
     if not {name for name, _ in query} & set(TIMES):
         query.append(("since", "7d"))
-    with failing(), open_source(server) as source:
+    with failing(), open_source(server, is_unrecorded=is_unrecorded) as source:
         counted = source.statistics(query)
+        source.record(query, counted["total"], doing="statistics")
     if output == "json":
         click.echo(json_text(counted))
     elif output == "yaml":

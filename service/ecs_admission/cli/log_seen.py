@@ -12,6 +12,7 @@ import click
 import orjson
 
 from ecs_admission.cli.log_query import failing, server_option
+from ecs_admission.cli.recording import record_read
 from ecs_admission.cli.tables import json_text, output_option, table
 from ecs_admission.credentials import find_credential
 from ecs_admission.decision_log.flat import moment
@@ -85,7 +86,6 @@ def _collect(pages: Iterator[JSONObject], limit: int) -> JSONObject:
 def _search(value: str, given: JSONObject) -> Iterator[JSONObject]:
     """In the database of the settings, by whoever holds the key."""
     from ecs_admission.cli.log_source import open_reader
-    from ecs_admission.cli.tokens import recorded
     from ecs_admission.decision_log.filters import read_filters
     from ecs_admission.decision_log.inventory import MAX_FOUND, Search, Sought, cannot_know, search_log
     from ecs_admission.project.fingerprints import load_or_create_keys
@@ -100,15 +100,15 @@ def _search(value: str, given: JSONObject) -> Iterator[JSONObject]:
     filters = read_filters(given.items(), now=time.time())
     with open_reader() as reader:
         search: Search = search_log(reader, sought, filters, limit=MAX_FOUND, seconds=float("inf"))
-    with recorded(settings) as write:
-        details = {
-            "query": filters.summary(has_results=True),
-            "count": len(search.found),
-            "keys": ids,
-            "searched": search.searched,
-            "complete": search.next is None,
-        }
-        write("fingerprint_lookup", details)
+    record_read(
+        filters.summary(has_results=True),
+        len(search.found),
+        is_unrecorded=False,
+        kind="fingerprint_lookup",
+        keys=ids,
+        searched=search.searched,
+        complete=search.next is None,
+    )
     yield {
         "keys": ids,
         "items": [sighting.document() for sighting in search.found],

@@ -40,15 +40,18 @@ class Source(Protocol):
     def statistics(self, query: Pairs) -> JSONObject:
         """Counts of what a query asks for."""
 
+    def record(self, query: Pairs, count: int, *, doing: str = "") -> None:
+        """Make it an entry that this was read, before it is shown. A service has done so when it answered."""
+
 
 @contextmanager
-def open_source(server: str | None) -> Iterator[Source]:
+def open_source(server: str | None, *, is_unrecorded: bool) -> Iterator[Source]:
     """The log of a service at `server`, or of the settings. Raises `AdmissionError`."""
     if server:
         yield _Service(server)
         return
     with open_reader() as reader:
-        yield _Database(reader)
+        yield _Database(reader, is_unrecorded=is_unrecorded)
 
 
 @contextmanager
@@ -65,11 +68,32 @@ def open_reader() -> Iterator[LogReader]:
         reader.close()
 
 
+@contextmanager
+def open_export(server: str, query: Pairs) -> Iterator[Iterator[bytes]]:
+    """The lines of an export that a service makes. Raises `AdmissionError`, also where they break off."""
+    service = _Service(server)
+    connection, answer = service.request("/v1/decisions:export?" + urlencode(query))
+    try:
+        if answer.status != 200:
+            raise _refused(answer.status, _document(answer))
+        yield _lines(answer)
+    finally:
+        connection.close()
+
+
+def _lines(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    try:
+        yield from answer
+    except (OSError, http.client.HTTPException) as error:
+        raise RecordUnavailableError(f"the export broke off: {type(error).__name__}") from None
+
+
 class _Database:
     """See `Source`. Who can read the database sees everything in it but fingerprints."""
 
-    def __init__(self, reader: LogReader) -> None:
+    def __init__(self, reader: LogReader, *, is_unrecorded: bool) -> None:
         self._reader = reader
+        self._is_unrecorded = is_unrecorded
 
     def page(self, query: Pairs, *, limit: int, cursor: str | None) -> JSONObject:
         """See `Source`."""
@@ -92,6 +116,17 @@ class _Database:
 
         filters, as_of = self._read(query)
         return count_entries(self._reader, filters, as_of=as_of).document()
+
+    def record(self, query: Pairs, count: int, *, doing: str = "") -> None:
+        """See `Source`."""
+        from ecs_admission.cli.recording import record_read
+
+        if doing.startswith("id="):
+            summary = doing
+        else:
+            filters, _ = self._read(query)
+            summary = f"{doing} {filters.summary(has_results=count > 0)}".strip()
+        record_read(summary, count, is_unrecorded=self._is_unrecorded)
 
     def _read(self, query: Pairs) -> tuple[Filters, int | None]:
         from ecs_admission.decision_log.filters import read_as_of, read_filters
@@ -123,22 +158,42 @@ class _Service:
         """See `Source`."""
         return self._answer("/v1/statistics?" + urlencode(query)) or {}
 
-    def _answer(self, target: str) -> JSONObject | None:
+    def record(self, query: Pairs, count: int, *, doing: str = "") -> None:
+        """See `Source`: nothing is done, since the service has recorded it."""
+
+    def request(self, target: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Ask for something. The connection is the caller's to close."""
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
         token = self._credential()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         connection = kind(str(self._parts.hostname), self._parts.port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request("GET", self._parts.path.rstrip("/") + target, headers=headers)
-            answer = connection.getresponse()
-            status, document = answer.status, orjson.loads(answer.read(_MAX_ANSWER_BYTES))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            return connection, connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
             raise RecordUnavailableError(f"the service did not answer: {type(error).__name__}") from None
+
+    def _answer(self, target: str) -> JSONObject | None:
+        connection, answer = self.request(target)
+        try:
+            document = _document(answer)
         finally:
             connection.close()
-        if status == 404:
+        if answer.status == 404:
             return None
-        if status != 200 or not isinstance(document, dict):
-            title: Any = document.get("title") if isinstance(document, dict) else None
-            raise AdmissionError(f"the service answered {status}" + (f": {title}" if isinstance(title, str) else ""))
+        if answer.status != 200 or not isinstance(document, dict):
+            raise _refused(answer.status, document)
         return document
+
+
+def _document(answer: http.client.HTTPResponse) -> Any:
+    try:
+        return orjson.loads(answer.read(_MAX_ANSWER_BYTES))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise RecordUnavailableError(f"the service did not answer: {type(error).__name__}") from None
+
+
+def _refused(status: int, document: Any) -> AdmissionError:
+    title: Any = document.get("title") if isinstance(document, dict) else None
+    return AdmissionError(f"the service answered {status}" + (f": {title}" if isinstance(title, str) else ""))

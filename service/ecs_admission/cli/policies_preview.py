@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecs_admission.cli.log_query import failing, filter_options, read_query
+from ecs_admission.cli.recording import record_read, unrecorded_option
 from ecs_admission.cli.tables import json_text, output_option, table
 from ecs_admission.decision_log.flat import moment
 from ecs_admission.errors import AdmissionError, SettingsError
@@ -48,23 +49,29 @@ _WORDS = {
     "those of the settings are known.",
 )
 @filter_options
+@unrecorded_option
 @output_option
 @click.option("--limit", type=click.IntRange(1), help="Judge this many records at most, the newest.")
-def preview(policies: str, known: tuple[str, ...], output: str, limit: int | None, **options: Any) -> None:
+def preview(
+    policies: str, known: tuple[str, ...], is_unrecorded: bool, output: str, limit: int | None, **options: Any
+) -> None:
     """Judge the requests in the decision log by a draft of the policies, and list the decisions that would be others.
 
     Of the last 7 days unless --since says otherwise. The log is the database of the settings. Nothing is looked up, and
-    nothing is recorded.
+    no decision is recorded; that the log was read is.
     """
     query = read_query(options)
     if not {name for name, _ in query} & {"since", "until"}:
         query.append(("since", "7d"))
     with failing():
-        found = _preview(policies, known, query, limit)
+        found, asked = _preview(policies, known, query, limit)
+        record_read(f"preview {asked}".strip(), found.judged, is_unrecorded=is_unrecorded)
         click.echo(json_text(found.document()) if output == "json" else "\n".join(_lines(found)))
 
 
-def _preview(policies: str, known: Iterable[str], query: list[tuple[str, str]], limit: int | None) -> Preview:
+def _preview(
+    policies: str, known: Iterable[str], query: list[tuple[str, str]], limit: int | None
+) -> tuple[Preview, str]:
     from ecs_admission.cli.log_source import open_reader
     from ecs_admission.decision_log.filters import read_as_of, read_filters
     from ecs_admission.decision_log.records import count_records, read_records
@@ -81,7 +88,8 @@ def _preview(policies: str, known: Iterable[str], query: list[tuple[str, str]], 
             count = count_records(reader, filters, as_of=as_of)
             records = read_records(reader, filters, as_of=as_of, limit=limit)
             with _progress(records, count if limit is None else min(limit, count)) as watched:
-                return replay(watched, draft, packs)
+                found = replay(watched, draft, packs)
+            return found, filters.summary(has_results=count > 0)
     finally:
         draft.revision.engine.close()
 

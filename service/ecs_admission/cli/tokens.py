@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +15,9 @@ from ecs_admission.auth.bindings import Grant, Scope
 from ecs_admission.auth.roles import Role
 from ecs_admission.auth.tokens import MAX_DAYS, NAME, TokenRecord, load_or_create_pepper, make_token
 from ecs_admission.cli import fail
+from ecs_admission.cli.recording import recorded
 from ecs_admission.errors import AdmissionError, SettingsError
-from ecs_admission.model import JSONObject, UserInfo, new_decision_id
+from ecs_admission.model import JSONObject, new_decision_id
 from ecs_admission.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -119,36 +118,6 @@ def revoke(ids: tuple[str, ...]) -> None:
         fail(error)
 
 
-@contextmanager
-def recorded(settings: Settings) -> Iterator[Callable[[str, JSONObject], None]]:
-    """A writer of the log for this command: a chain of its own, with a start and an end like any other."""
-    from ecs_admission.decision_log.entries import build_event_draft
-    from ecs_admission.decision_log.keys import load_or_create_signing_key
-    from ecs_admission.decision_log.store import DecisionLog
-    from ecs_admission.journal import node_entry
-
-    log = DecisionLog.open(
-        settings.log_url,
-        writer=new_decision_id(),
-        start=node_entry("node_start", None, None),
-        log_key=load_or_create_signing_key(settings.log_key_file),
-        timeout_seconds=settings.record_deadline_seconds,
-        read_url=settings.log_read_url,
-    )
-    user = UserInfo(f"local:{_operator()}", ("system:authenticated", Role.OPERATOR.value))
-
-    def write(kind: str, details: JSONObject) -> None:
-        draft = build_event_draft(
-            kind, entry_id=new_decision_id(), time_us=time.time_ns() // 1000, user=user, details=details
-        )
-        log.append(draft, deadline_seconds=settings.record_deadline_seconds)
-
-    try:
-        yield write
-    finally:
-        log.close(stop=node_entry("node_stop", None, None), deadline_seconds=settings.record_deadline_seconds)
-
-
 def _all(settings: Settings) -> list[StoredToken]:
     from ecs_admission.decision_log.queries import LogReader
     from ecs_admission.decision_log.token_store import TokenReader
@@ -161,16 +130,6 @@ def _writer(settings: Settings) -> Any:
     from ecs_admission.decision_log.token_store import TokenWriter
 
     return TokenWriter(settings.log_url, timeout_seconds=settings.record_deadline_seconds)
-
-
-def _operator() -> str:
-    """Who runs this command, by the process's own user and not by a variable that anybody can set."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def _details(record: TokenRecord) -> JSONObject:

@@ -24,10 +24,16 @@ def database_at(url: str) -> Database:
     return PostgreSQL(parsed)
 
 
-def database_folder(url: str) -> Path | None:
-    """The folder in which a SQLite file lies; None for a server, which has its own. Raises as `database_at`."""
+def database_file(url: str) -> Path | None:
+    """The file of a SQLite database; None for a server, which has its own. Raises as `database_at`."""
     parsed = _parsed(url)
-    return SQLite(parsed).file.parent if parsed.get_backend_name() == "sqlite" else None
+    return SQLite(parsed).file if parsed.get_backend_name() == "sqlite" else None
+
+
+def database_folder(url: str) -> Path | None:
+    """The folder in which that lies; None for a server."""
+    file = database_file(url)
+    return None if file is None else file.parent
 
 
 def _parsed(url: str) -> URL:

@@ -51,6 +51,7 @@ class _Export:
     lines: int = 0
     sha256: str = ""
     has_bodies: bool = False
+    retained: int | None = None
     digests: int = 0
     writers: dict[str, list[int]] = field(default_factory=dict)
     """First and last sequence, and number of entries."""
@@ -90,6 +91,7 @@ def verify_export(file: IO[bytes], evidence: Evidence, folder: Path, *, every_si
                 last=export.last,
                 has_bodies=export.has_bodies,
                 has_terms=False,
+                retained=export.retained,
                 every_signature=every_signature,
             )
             report = verify_log(reader, evidence, extent)
@@ -135,7 +137,9 @@ def _take(document: dict[str, Any], line: bytes, number: int, export: _Export, r
     try:
         if "export" in document:
             export.first, export.last, export.filters = document["first"], document["last"], document["filters"]
+            export.has_bodies, export.retained = document.get("bodies") is True, document.get("retained")
             is_known = document["export"] == EXPORT_VERSION and isinstance(export.filters, dict)
+            is_known &= export.retained is None or type(export.retained) is int
         elif "digest" in document:
             is_known = _take_digest(line, export, rows)
         elif "certificate" in document:
@@ -180,7 +184,7 @@ def _take_entry(document: dict[str, Any], export: _Export, rows: _Rows) -> bool:
         export.has_bodies = True
         rows.add("bodies", (columns["id"], body.encode(), document["body"]))
     known = export.writers.setdefault(writer, [sequence, sequence, 0])
-    known[1], known[2] = sequence, known[2] + 1
+    known[:] = min(known[0], sequence), max(known[1], sequence), known[2] + 1
     return True
 
 

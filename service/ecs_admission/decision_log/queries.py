@@ -61,8 +61,9 @@ class Page:
 class LogReader:
     """Read-only access for many threads. Made after fork. Each method raises `RecordUnavailableError`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, url: str) -> None:
         self._engine = engine
+        self._url = url
 
     @classmethod
     def open(cls, url: str, *, timeout_seconds: float) -> Self:
@@ -71,7 +72,7 @@ class LogReader:
         Raises `SettingsError` when there is none at `url`, one of another schema version or one that may not be read,
         and `RecordUnavailableError` when it does not work.
         """
-        reader = cls(database_at(url).read_engine(timeout_seconds=timeout_seconds))
+        reader = cls(database_at(url).read_engine(timeout_seconds=timeout_seconds), url)
         try:
             with opening(), reader.connect() as connection:
                 check_version(connection)
@@ -81,6 +82,10 @@ class LogReader:
             reader.close()
             raise
         return reader
+
+    def reopened(self, *, timeout_seconds: float) -> Self:
+        """The same log with connections of its own, for who has more time. Raises as `open`."""
+        return type(self).open(self._url, timeout_seconds=timeout_seconds)
 
     def connect(self) -> Connection:
         """A connection for the modules of this package."""

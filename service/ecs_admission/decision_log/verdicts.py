@@ -103,7 +103,8 @@ class Report:
 
     `log_keys` and `sealer_keys` are the ids of the keys by which certificates and digests were judged. `unsealed` is
     how many entries no digest holds yet, `receipts` how many receipts were compared, None without any. `filtered`: of
-    an export that leaves entries out, which proves no more than that what is in it is genuine.
+    an export that leaves entries out, which proves no more than that what is in it is genuine. `said_retained`: the
+    digest up to which an export says that retention has dropped bodies.
     """
 
     writers: int
@@ -119,6 +120,7 @@ class Report:
     anchors: tuple[AnchorSeen, ...]
     receipts: int | None = None
     filtered: bool = False
+    said_retained: int | None = None
 
     @property
     def exit_code(self) -> int:
@@ -171,6 +173,11 @@ class Report:
             for each in self.anchors
             if each.waiting
         ]
+        if self.said_retained is not None:
+            remarks.append(
+                f"By the word of the export retention has dropped bodies up to digest {self.said_retained}; the log "
+                "has the entry that shows it."
+            )
         if self.notice_counts:
             counted = ", ".join(f"{notice} {count}" for notice, count in sorted(self.notice_counts.items()))
             remarks.append(f"Worth a question: {counted}.")

@@ -51,7 +51,8 @@ class Evidence:
 class Extent:
     """How much is verified: with a time only the digests that have something of it, else everything.
 
-    `has_bodies` and `has_terms` are False for an export without them.
+    `has_bodies` and `has_terms` are False for an export without them. `retained` is the digest up to which bodies are
+    gone by the word of an export: the entry that says so may be newer than what is in it.
     """
 
     since_us: int | None = None
@@ -61,6 +62,7 @@ class Extent:
     every_signature: bool = False
     has_bodies: bool = True
     has_terms: bool = True
+    retained: int | None = None
 
 
 def verify_log(reader: LogReader, evidence: Evidence, extent: Extent = Extent()) -> Report:
@@ -73,7 +75,7 @@ def verify_log(reader: LogReader, evidence: Evidence, extent: Extent = Extent())
         first,
         last,
         newest=newest_digest(reader),
-        retained=retained_through(reader, evidence.log_keys),
+        retained=_newer(retained_through(reader, evidence.log_keys), extent.retained),
         has_bodies=extent.has_bodies,
         has_inventories=extent.has_terms,  # an export has neither
         every_signature=extent.every_signature,
@@ -101,7 +103,12 @@ def verify_log(reader: LogReader, evidence: Evidence, extent: Extent = Extent())
         digests=digests,
         anchors=anchors,
         receipts=receipts,
+        said_retained=extent.retained,
     )
+
+
+def _newer(first: int | None, second: int | None) -> int | None:
+    return max((each for each in (first, second) if each is not None), default=None)
 
 
 def retained_through(reader: LogReader, log_keys: Sequence[PublicKey]) -> int | None:

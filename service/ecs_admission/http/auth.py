@@ -32,6 +32,7 @@ ENDPOINTS: Final[Mapping[str, Permission | str]] = {
     "decisions.list_decisions": Permission.READ_DECISIONS,
     "decisions.show_decision": Permission.READ_DECISIONS,
     "decisions.count_decisions": Permission.READ_DECISIONS,
+    "exports.export": Permission.EXPORT,
     "fingerprints.lookup": Permission.LOOK_UP_FINGERPRINTS,
     "health.healthz": OPEN,
     "health.readyz": OPEN,

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import InputError, RecordUnavailableError
-from ecs_admission.http import admission, decisions, fingerprints, health, openapi
+from ecs_admission.http import admission, decisions, exports, fingerprints, health, openapi
 from ecs_admission.http.answers import http_error, input_error, record_error, unreadable_body
 from ecs_admission.http.auth import Access
 from ecs_admission.model import Refusal
@@ -39,6 +39,7 @@ def create_flask(
     (access or Access()).install(app)
     app.register_blueprint(admission.blueprint(reviewer))
     app.register_blueprint(decisions.blueprint(reader))
+    app.register_blueprint(exports.blueprint(reader, lambda: reviewer.revision.governance.catalogue))
     app.register_blueprint(fingerprints.blueprint(reader, fingerprint_keys))
     app.register_blueprint(health.blueprint(reviewer, reader, refused))
     app.register_blueprint(openapi.blueprint())
