@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,9 @@ import psycopg
 import pytest
 from sqlalchemy import update
 
+from ecs_admission.decision_log import chain_walk, term_walk
+from ecs_admission.decision_log import retention as retention_module
+from ecs_admission.decision_log import verify as verify_module
 from ecs_admission.decision_log.anchors import FolderAnchor
 from ecs_admission.decision_log.digest_tables import digests
 from ecs_admission.decision_log.digests import SignedDigest, read_digest
@@ -184,7 +192,7 @@ def test_a_hold_blocks_it_until_it_is_released(
         return sealing.clock.now_us
 
     found = retention(owner, sealing)
-    hold = place_hold(owner, reason="case 7", operator="grace", clock_us=clock)
+    hold = place_hold(owner, sealing.database.url, reason="case 7", operator="grace", clock_us=clock)
     assert [(each.id, each.reason, each.placed_by) for each in active_holds(owner.reader, [LOG_KEY.public])] == [
         (hold, "case 7", "operator:grace")
     ]
@@ -205,7 +213,7 @@ def test_a_hold_that_comes_while_bodies_are_dropped_is_heeded(
     found = retention(owner, sealing)
     plan = found.plan(REQUEST)
     assert plan is not None
-    place_hold(owner, reason="case 7", operator="grace", clock_us=lambda: sealing.clock.now_us)
+    place_hold(owner, sealing.database.url, reason="case 7", operator="grace", clock_us=lambda: sealing.clock.now_us)
 
     with pytest.raises(SettingsError, match="placed meanwhile"):
         found.run(REQUEST, plan)
@@ -213,10 +221,140 @@ def test_a_hold_that_comes_while_bodies_are_dropped_is_heeded(
     assert left(database) == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_hold_that_comes_between_two_batches_is_heeded(
+    aged: DecisionLog, owner: DecisionLog, sealing: Sealing, database: LogDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecs_admission.decision_log.retention._BATCH", 1)
+    found = retention(owner, sealing)
+    drop = found._drop
+
+    def held(writer: str, first: int, last: int) -> int:
+        dropped = drop(writer, first, last)
+        if dropped:
+            place_hold(owner, database.url, reason="case 7", operator="grace", clock_us=lambda: sealing.clock.now_us)
+        return dropped
+
+    monkeypatch.setattr(found, "_drop", held)
+    with pytest.raises(SettingsError, match="placed meanwhile"):
+        run(found)
+
+    assert left(database) == [2, 3, 4, 5, 6]
+    report = sealing.verify()
+    assert (report.exit_code, report.problems) == (0, ())
+
+
+def test_a_hold_is_not_in_force_before_a_batch_that_did_not_see_it_has_ended(
+    aged: DecisionLog, owner: DecisionLog, sealing: Sealing, database: LogDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch has looked for holds, and drops its bodies while the hold is placed."""
+    placed: list[list[int]] = []
+
+    def place() -> None:
+        place_hold(owner, database.url, reason="case 7", operator="grace", clock_us=lambda: sealing.clock.now_us)
+        placed.append(left(database))
+
+    holder = threading.Thread(target=place)
+    active = retention_module._active
+
+    def looks(events: Any) -> Any:
+        holds = active(events)
+        if holder.ident is None and not holds and sys._getframe(1).f_code.co_name == "_drop":
+            holder.start()
+            if isinstance(database, PostgreSQLLog):  # in SQLite the entry of the hold itself waits for the batch
+                wait_for(lambda: database.rows("SELECT 1 FROM entries WHERE kind = 'legal_hold'") != [])
+        return holds
+
+    monkeypatch.setattr(retention_module, "_active", looks)
+    with suppress(SettingsError):
+        run(retention(owner, sealing))
+    holder.join()
+
+    assert placed == [left(database)]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("during", ["_windows", "_certificate"])
+def test_a_verification_beside_a_retention_run_misses_no_body(
+    aged: DecisionLog,
+    owner: DecisionLog,
+    sealing: Sealing,
+    database: LogDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    during: str,
+) -> None:
+    """The run begins and ends after the verification did begin, and before it comes to the bodies."""
+    original = getattr(chain_walk, during)
+    runs: list[int] = []
+
+    def beside(*arguments: Any) -> Any:
+        if not runs and "writer-1" in arguments:
+            runs.append(run(retention(owner, sealing)))
+        return original(*arguments)
+
+    monkeypatch.setattr(chain_walk, during, beside)
+    report = sealing.verify()
+
+    assert runs == [2]
+    assert (report.exit_code, report.problems) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("module", "during"),
+    [(verify_module, "terms_agree"), (term_walk, "_check_entries"), (term_walk, "_check_terms")],
+)
+def test_a_verification_beside_a_retention_run_misses_no_term(
+    aged: DecisionLog,
+    owner: DecisionLog,
+    sealing: Sealing,
+    database: LogDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    during: str,
+) -> None:
+    original, runs = getattr(module, during), []
+    if during != "terms_agree":  # and so every term is looked up
+        monkeypatch.setattr(verify_module, "terms_agree", lambda *_: False)
+
+    def beside(*arguments: Any) -> Any:
+        if not runs:
+            runs.append(run(retention(owner, sealing)))
+        return original(*arguments)
+
+    monkeypatch.setattr(module, during, beside)
+    report = sealing.verify()
+
+    assert runs == [2]
+    assert (report.exit_code, report.problems) == (0, ())
+
+
+def test_a_body_that_is_gone_without_a_word_is_missed_beside_a_run_too(
+    aged: DecisionLog, owner: DecisionLog, sealing: Sealing, database: LogDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = chain_walk._windows
+    runs: list[int] = []
+
+    def beside(*arguments: Any) -> Any:
+        if not runs:
+            runs.append(run(retention(owner, sealing)))
+            database.tamper(
+                "DELETE FROM bodies WHERE id = (SELECT id FROM entries WHERE writer = 'writer-1' AND sequence = 3)"
+            )
+        return original(*arguments)
+
+    monkeypatch.setattr(chain_walk, "_windows", beside)
+
+    assert ("missing-body", 1) in problems(sealing.verify())
+
+
 @pytest.mark.parametrize("reason", ["", "two\nlines", "x" * 501])
-def test_a_hold_has_a_reason(owner: DecisionLog, reason: str) -> None:
+def test_a_hold_has_a_reason(owner: DecisionLog, database: LogDatabase, reason: str) -> None:
     with pytest.raises(SettingsError, match="reason"):
-        place_hold(owner, reason=reason, operator="ada", clock_us=lambda: 1)
+        place_hold(owner, database.url, reason=reason, operator="ada", clock_us=lambda: 1)
 
 
 @pytest.mark.parametrize(

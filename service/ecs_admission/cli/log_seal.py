@@ -224,8 +224,9 @@ def hold_add(reason: str, operator: str) -> None:
     from ecs_admission.decision_log.retention import place_hold
 
     try:
-        with _writer(read_settings()) as log:
-            click.echo(place_hold(log, reason=reason, operator=operator, clock_us=_now_us))
+        settings = read_settings()
+        with _writer(settings) as log:
+            click.echo(place_hold(log, settings.log_url, reason=reason, operator=operator, clock_us=_now_us))
     except AdmissionError as error:
         fail(error)
 

@@ -10,7 +10,7 @@ unbroken piece of a chain speaks for the whole piece. Where that one is wrong, o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,20 +42,43 @@ _COLUMNS: Final = tuple(index_columns({}))
 _SEQUENCE: Final = _COLUMNS.index("sequence")
 
 
+@dataclass(slots=True)
+class Retained:
+    """Which bodies retention may have dropped: those of digests up to `through`, as `read` finds in the log.
+
+    A run may begin while the log is verified. It is in the log before the first body goes, so a body that is missing is
+    held against the log only when that was asked again after the body was looked for: once for each page of a chain.
+    """
+
+    read: Callable[[], int | None] = lambda: None
+    through: int | None = None
+    page: int = 0
+    _asked_for: int = -1
+
+    def covers(self, digest: int | None) -> bool:
+        """Whether a body of this digest may be gone; of what no digest holds none may."""
+        if digest is None:
+            return False
+        if (self.through is None or digest > self.through) and self._asked_for != self.page:
+            self._asked_for = self.page
+            found = self.read()
+            self.through = max((each for each in (found, self.through) if each is not None), default=None)
+        return self.through is not None and digest <= self.through
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What is to be looked at: the entries of digests `first` to `last`, or with None everything on that side.
 
     `newest` is the newest digest at the begin: those that come meanwhile would be held against entries that were read
-    before. Bodies of digests up to `retained` may be gone. `has_bodies` and `has_inventories` are
-    False for an export that has none.
-    `every_signature` checks each by itself.
+    before. `retained` says which bodies may be gone. `has_bodies` and `has_inventories` are False for an export that
+    has none. `every_signature` checks each by itself.
     """
 
     first: int | None = None
     last: int | None = None
     newest: int | None = None
-    retained: int | None = None
+    retained: Retained = field(default_factory=Retained)
     has_bodies: bool = True
     has_inventories: bool = True
     every_signature: bool = False
@@ -148,7 +171,7 @@ def _walk_chain(
     if window is not None and window.first != expected:
         findings.add(writer, expected, "outside-a-digest", digest=window.number)
     piece = _Piece(writer, key, findings, scope.every_signature)
-    count, kind, chain = 0, None, _chain(reader, writer, start, end)
+    count, kind, chain = 0, None, _chain(reader, writer, start, end, scope.retained)
     for row in chain:
         sequence = row[_SEQUENCE]
         if not isinstance(sequence, int):  # SQLite keeps what it is given
@@ -168,8 +191,7 @@ def _walk_chain(
         document = _document(row.bytes)
         if document is not None and previous is not None and document.get("previous") != previous:
             piece.settle()
-        may_lack = number is not None and scope.retained is not None and number <= scope.retained
-        for problem in _entry_problems(row, hashed, document, previous, scope, may_lack=may_lack):
+        for problem in _entry_problems(row, hashed, document, previous, scope, digest=number):
             findings.add(writer, sequence, problem, digest=number)
         piece.add(sequence, hashed, row.signature, number)
         if window is not None and number is not None:
@@ -248,9 +270,12 @@ def _entry_problems(
     previous: str | None,
     scope: Scope,
     *,
-    may_lack: bool,
+    digest: int | None,
 ) -> Iterator[str]:
-    """What is wrong with one row. `previous` is the hash of the entry before it, None when that is not known."""
+    """What is wrong with one row, which `digest` holds.
+
+    `previous` is the hash of the entry before it, None when that is not known.
+    """
     if hashed != row.hash:
         yield "hash"
     if document is None:
@@ -270,7 +295,7 @@ def _entry_problems(
         if content is not None:
             if not expected == stored == hashlib.sha256(content).hexdigest():
                 yield "body"
-        elif expected is not None and is_kept and not may_lack:
+        elif expected is not None and is_kept and not scope.retained.covers(digest):
             yield "missing-body"
 
 
@@ -367,7 +392,9 @@ def _last_in_scope(reader: LogReader, writer: str, scope: Scope) -> int:
     return -1 if found is None else int(found)
 
 
-def _chain(reader: LogReader, writer: str, first: int | None, last: int | None) -> Iterator[Row[Any]]:
+def _chain(
+    reader: LogReader, writer: str, first: int | None, last: int | None, retained: Retained
+) -> Iterator[Row[Any]]:
     """The entries of a writer with their bodies, in order: the index columns first, then what else there is."""
     body = cast(bodies.c.bytes, LargeBinary).label("body")
     inventories = bodies.alias("inventories")
@@ -397,6 +424,7 @@ def _chain(reader: LogReader, writer: str, first: int | None, last: int | None) 
         page = start if after is None else query.where(entries.c.sequence > after)
         with translated(READING), reader.connect() as connection:
             rows: list[Any] = list(connection.execute(page).all())
+        retained.page += 1
         yield from rows
         if len(rows) < PAGE:
             return

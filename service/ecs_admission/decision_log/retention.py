@@ -7,7 +7,7 @@ the hashes of the bodies. How old a body is its digest says, as an anchor holds 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ecs_admission.decision_log.anchors import Anchor
 from ecs_admission.decision_log.chain_walk import READING
 from ecs_admission.decision_log.connections import database_at
-from ecs_admission.decision_log.database import error_name, translated
+from ecs_admission.decision_log.database import Database, error_name, translated
 from ecs_admission.decision_log.digest_tables import digests
 from ecs_admission.decision_log.digests import Digest, SignedDigest, read_digest
 from ecs_admission.decision_log.entries import build_event_draft
@@ -28,7 +28,7 @@ from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.schema import bodies, entries, entry_terms
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.decision_log.terms import FINGERPRINT, derive_terms, term
-from ecs_admission.decision_log.verify import RETENTION, signed_events
+from ecs_admission.decision_log.verify import RETENTION, signed_events, signed_events_on
 from ecs_admission.errors import RecordUnavailableError, SettingsError
 from ecs_admission.model import UserInfo, new_decision_id
 
@@ -40,6 +40,7 @@ _DAY_US: Final = 86_400 * 1_000_000
 _BATCH: Final = 500
 _PAGE: Final = 200
 _MAX_REASON: Final = 500
+_HOLD_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,11 @@ class Retention:
         )
 
     def _drop(self, writer: str, first: int, last: int) -> int:
-        """Drop the bodies of some entries, and the terms that came from them, in one transaction."""
+        """Drop the bodies of some entries, and the terms that came from them, in one transaction.
+
+        Whether there is a hold is asked in it, under the lock that `place_hold` waits for: so after a hold is in force
+        no batch begins, and none ends.
+        """
         # The bodies of other kinds stay: they say which policies were in force.
         of_writer = (entries.c.writer == writer) & entries.c.sequence.between(first, last)
         of_writer &= entries.c.kind == "decision"
@@ -174,6 +179,8 @@ class Retention:
         try:
             with self._database.connect(engine, deadline=deadline) as connection:
                 self._database.begin(connection, RETENTION, deadline=deadline)
+                if _active(signed_events_on(connection, LEGAL_HOLD, self._log_keys)):
+                    raise SettingsError("a legal hold was placed meanwhile; what is gone is gone, and the rest stays")
                 found = connection.execute(query).all()
                 if found:
                     _delete_terms(connection, [(each, row.time, row.id) for row in found for each in _terms(row.body)])
@@ -206,8 +213,6 @@ class Retention:
             query = _DIGESTS.where(digests.c.number.between(first, last)).order_by(digests.c.number).limit(_PAGE)
             with translated(READING), self._log.reader.connect() as connection:
                 rows = connection.execute(query).all()
-            if active_holds(self._log.reader, self._log_keys):
-                raise SettingsError("a legal hold was placed meanwhile; what is gone is gone, and the rest stays")
             for row in rows:
                 digest = read_digest(row.content)
                 if digest is None:
@@ -218,13 +223,34 @@ class Retention:
             first = rows[-1].number + 1
 
 
-def place_hold(log: DecisionLog, *, reason: str, operator: str, clock_us: Callable[[], int]) -> str:
-    """Place a legal hold, and return its id. Raises `RecordUnavailableError` when it is not in force."""
+def place_hold(log: DecisionLog, url: str, *, reason: str, operator: str, clock_us: Callable[[], int]) -> str:
+    """Place a legal hold, and return its id when it is in force: retention drops nothing more.
+
+    `url` is that of the database of `log`. Raises `RecordUnavailableError` when it is not in force, or where a batch of
+    a retention run that began before is not known to have ended.
+    """
     if not 1 <= len(reason) <= _MAX_REASON or not reason.isprintable():
         raise SettingsError(f"the reason of a hold is one line of at most {_MAX_REASON} characters")
     hold_id = new_decision_id()
     _record_hold(log, {"action": "place", "hold": hold_id, "reason": reason}, operator, clock_us())
+    _await_batch(database_at(url), hold_id)
     return hold_id
+
+
+def _await_batch(database: Database, hold_id: str) -> None:
+    """Wait until a batch that did not see the hold has ended: by having its lock once."""
+    engine = database.write_engine()
+    deadline = time.monotonic() + _HOLD_SECONDS
+    try:
+        with database.connect(engine, deadline=deadline) as connection:
+            database.begin(connection, RETENTION, deadline=deadline)
+            connection.rollback()
+    except SQLAlchemyError as error:
+        raise RecordUnavailableError(
+            f"the legal hold {hold_id} is in the log, and a batch of bodies may still be going: {error_name(error)}"
+        ) from None
+    finally:
+        engine.dispose()
 
 
 def release_hold(
@@ -239,9 +265,13 @@ def release_hold(
 
 def active_holds(reader: LogReader, log_keys: Sequence[PublicKey]) -> list[Hold]:
     """The legal holds in force, oldest first: what the log's own signed entries say, and no table beside them."""
+    return _active(signed_events(reader, LEGAL_HOLD, log_keys))
+
+
+def _active(events: Iterable[dict[str, Any]]) -> list[Hold]:
     found: dict[str, Hold] = {}
     released = set()
-    for document in signed_events(reader, LEGAL_HOLD, log_keys):
+    for document in events:
         details, caller = document["details"], document.get("caller") or {}
         hold_id = details.get("hold")
         if details.get("action") == "release":
@@ -274,7 +304,7 @@ def _record_hold(log: DecisionLog, details: dict[str, Any], operator: str, time_
     draft = build_event_draft(
         LEGAL_HOLD, entry_id=new_decision_id(), time_us=time_us, user=UserInfo(f"operator:{operator}"), details=details
     )
-    log.append(draft, deadline_seconds=30.0)
+    log.append(draft, deadline_seconds=_HOLD_SECONDS)
 
 
 def _terms(body: bytes) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import LargeBinary, cast, select, tuple_
+from sqlalchemy.engine import Connection
 
 from ecs_admission.decision_log.chain_walk import PAGE, READING
 from ecs_admission.decision_log.database import translated
@@ -32,14 +33,30 @@ def terms_agree(reader: LogReader, derived: TermSum) -> bool:
 
 
 def walk_terms(reader: LogReader, findings: Findings) -> None:
-    """Look up each term on both sides. What is written meanwhile is written whole, so it does no harm."""
-    for page in _entries(reader):
-        _check_entries(reader, page, findings)
-    for rows in _term_pages(reader):
-        _check_terms(reader, rows, findings)
+    """Look up each term on both sides.
+
+    What is written meanwhile is written whole, and what retention drops goes whole, so each page is compared with what
+    there was at the same moment.
+    """
+    last_id: str | None = None
+    while True:
+        with translated(READING), reader.snapshot() as connection:
+            page = _entries(connection, last_id)
+            _check_entries(connection, page, findings)
+        if not page:
+            break
+        last_id = page[-1].id
+    last_term: tuple[Any, ...] | None = None
+    while True:
+        with translated(READING), reader.snapshot() as connection:
+            rows = _term_page(connection, last_term)
+            _check_terms(connection, rows, findings)
+        if not rows:
+            break
+        last_term = tuple(rows[-1])
 
 
-def _check_entries(reader: LogReader, page: list[Any], findings: Findings) -> None:
+def _check_entries(connection: Connection, page: list[Any], findings: Findings) -> None:
     wanted = {(term, row.time, row.id): row for row in page for term in derive_terms(_document(row.bytes), row.body)}
     keys = list(wanted)
     found: set[Any] = set()
@@ -47,21 +64,18 @@ def _check_entries(reader: LogReader, page: list[Any], findings: Findings) -> No
         query = select(entry_terms).where(
             tuple_(entry_terms.c.term, entry_terms.c.time, entry_terms.c.id).in_(keys[begin : begin + PAGE])
         )
-        with translated(READING), reader.connect() as connection:
-            found |= {(row.term, row.time, row.id) for row in connection.execute(query)}
+        found |= {(row.term, row.time, row.id) for row in connection.execute(query)}
     lacking = {row.id: row for key, row in wanted.items() if key not in found}
     for row in lacking.values():
         findings.add(row.writer, row.sequence, "missing-terms")
 
 
-def _check_terms(reader: LogReader, rows: list[Any], findings: Findings) -> None:
+def _check_terms(connection: Connection, rows: list[Any], findings: Findings) -> None:
     ids = sorted({row.id for row in rows if isinstance(row.id, str)})
     derived: dict[str, tuple[Any, frozenset[str]]] = {}
     for begin in range(0, len(ids), PAGE):
-        query = _ENTRIES.where(entries.c.id.in_(ids[begin : begin + PAGE]))
-        with translated(READING), reader.connect() as connection:
-            for row in connection.execute(query):
-                derived[row.id] = (row.time, derive_terms(_document(row.bytes), row.body))
+        for row in connection.execute(_ENTRIES.where(entries.c.id.in_(ids[begin : begin + PAGE]))):
+            derived[row.id] = (row.time, derive_terms(_document(row.bytes), row.body))
     for row in rows:
         if row.id not in derived:
             findings.add(str(row.id), 0, "stray-term")
@@ -79,38 +93,26 @@ _ENTRIES: Final = select(
 ).outerjoin_from(entries, bodies, entries.c.id == bodies.c.id)
 
 
-def _entries(reader: LogReader) -> Iterator[list[Any]]:
-    after: str | None = None
-    while True:
-        query = _ENTRIES.order_by(entries.c.id).limit(PAGE)
-        if after is not None:
-            query = query.where(entries.c.id > after)
-        with translated(READING), reader.connect() as connection:
-            rows = list(connection.execute(query).all())
-        if not rows:
-            return
-        yield rows
-        after = rows[-1].id
+def _entries(connection: Connection, after: str | None) -> list[Any]:
+    query = _ENTRIES.order_by(entries.c.id).limit(PAGE)
+    return list(connection.execute(query if after is None else query.where(entries.c.id > after)).all())
 
 
 def _stored(reader: LogReader) -> Iterator[Any]:
-    for rows in _term_pages(reader):
-        yield from rows
-
-
-def _term_pages(reader: LogReader) -> Iterator[list[Any]]:
     after: tuple[Any, ...] | None = None
-    order = (entry_terms.c.term, entry_terms.c.time, entry_terms.c.id)
     while True:
-        query = select(*order).order_by(*order).limit(_TERM_PAGE)
-        if after is not None:
-            query = query.where(tuple_(*order) > tuple_(*after))
         with translated(READING), reader.connect() as connection:
-            rows = list(connection.execute(query).all())
+            rows = _term_page(connection, after)
+        yield from rows
         if not rows:
             return
-        yield rows
         after = tuple(rows[-1])
+
+
+def _term_page(connection: Connection, after: tuple[Any, ...] | None) -> list[Any]:
+    order = (entry_terms.c.term, entry_terms.c.time, entry_terms.c.id)
+    query = select(*order).order_by(*order).limit(_TERM_PAGE)
+    return list(connection.execute(query if after is None else query.where(tuple_(*order) > tuple_(*after))).all())
 
 
 def _document(content: bytes) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import LargeBinary, cast, select, text
+from sqlalchemy.engine import Connection
 
 from ecs_admission.decision_log.anchors import Anchor
 from ecs_admission.decision_log.certificates import Certificate, certified_key, has_signed_entry
 from ecs_admission.decision_log.chain import entry_hash
-from ecs_admission.decision_log.chain_walk import READING, Scope, walk_chains
+from ecs_admission.decision_log.chain_walk import READING, Retained, Scope, walk_chains
 from ecs_admission.decision_log.database import translated
 from ecs_admission.decision_log.digest_walk import digests_between, newest_digest, walk_digests
 from ecs_admission.decision_log.inventory import SUFFIX, inventory_id
@@ -75,7 +76,7 @@ def verify_log(reader: LogReader, evidence: Evidence, extent: Extent = Extent())
         first,
         last,
         newest=newest_digest(reader),
-        retained=_newer(retained_through(reader, evidence.log_keys), extent.retained),
+        retained=Retained(lambda: retained_through(reader, evidence.log_keys), extent.retained),
         has_bodies=extent.has_bodies,
         has_inventories=extent.has_terms,  # an export has neither
         every_signature=extent.every_signature,
@@ -107,10 +108,6 @@ def verify_log(reader: LogReader, evidence: Evidence, extent: Extent = Extent())
     )
 
 
-def _newer(first: int | None, second: int | None) -> int | None:
-    return max((each for each in (first, second) if each is not None), default=None)
-
-
 def retained_through(reader: LogReader, log_keys: Sequence[PublicKey]) -> int | None:
     """The last digest whose bodies retention may have dropped, as certified writers say it; None when none were."""
     found = [
@@ -121,6 +118,13 @@ def retained_through(reader: LogReader, log_keys: Sequence[PublicKey]) -> int | 
 
 def signed_events(reader: LogReader, kind: str, log_keys: Sequence[PublicKey]) -> Iterator[dict[str, Any]]:
     """The entries of a kind that is not `decision`, in the order of time, each signed by a certified writer."""
+    with translated(READING), reader.connect() as connection:
+        found = list(signed_events_on(connection, kind, log_keys))
+    yield from found
+
+
+def signed_events_on(connection: Connection, kind: str, log_keys: Sequence[PublicKey]) -> Iterator[dict[str, Any]]:
+    """The same in somebody's own transaction. Raises SQLAlchemy's errors."""
     trusted = {key.id: key for key in log_keys} or None
     query = (
         select(
@@ -134,9 +138,7 @@ def signed_events(reader: LogReader, kind: str, log_keys: Sequence[PublicKey]) -
         .where(entries.c.kind == kind, _IS_EVENT)
         .order_by(entries.c.time)
     )
-    with translated(READING), reader.connect() as connection:
-        rows = connection.execute(query).all()
-    for row in rows:
+    for row in connection.execute(query).all():
         key = certified_key(Certificate(row.writer, row.certificate, row.certified), trusted)
         if key is not None and has_signed_entry(key, entry_hash(row.bytes), row.signature):
             document = orjson.loads(row.bytes)
