@@ -94,11 +94,16 @@ def test_the_data_that_ships_denies_leaks_in_every_environment(pack: Pack) -> No
         (changed("config", "environments", to=[]), "config/environments: expected a mapping"),
         (changed("config", "environments", "prod", to="baseline"), "config/environments/prod: expected a mapping"),
         (changed("config", "environments", "prod", to={}),
-         "config/environments/prod: needs a profile of baseline, mild, and may have actions"),
+         "config/environments/prod: needs a profile of baseline, mild, and may have actions and a failurePolicy"),
         (changed("config", "environments", "prod", "profile", to="strict"),
-         "config/environments/prod: needs a profile of baseline, mild, and may have actions"),
+         "config/environments/prod: needs a profile of baseline, mild, and may have actions and a failurePolicy"),
         (changed("config", "environments", "prod", "action", to={}),
-         "config/environments/prod: needs a profile of baseline, mild, and may have actions"),
+         "config/environments/prod: needs a profile of baseline, mild, and may have actions and a failurePolicy"),
+        *(
+            (changed("config", "environments", "prod", "failurePolicy", to=value),
+             "config/environments/prod/failurePolicy: the failure policy must be one of Fail, Ignore")
+            for value in ("ignore", "Open", "", None, True, ["Ignore"])
+        ),
         (changed("config", "environments", "prod", "actions", to={"a/none": "deny"}),
          f"config/environments/prod/actions/a/none: {NO_RULE}"),
         (changed("config", "environments", "prod", "actions", to=["a/one"]),

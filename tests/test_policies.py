@@ -319,6 +319,12 @@ MISTAKES: list[tuple[str, str, int, str]] = [
     ("config/profiles", "baseline: deny\n", 1, "expected a mapping"),
     ("config/environments", "prod:\n  profile: none\n", 1, "needs a profile of baseline, restricted"),
     ("config/environments", "a:\n  profile: baseline\nb:\n  actions: {}\n", 3, "needs a profile of"),
+    (
+        "config/environments",
+        "lab:\n  profile: baseline\n  failurePolicy: Open\n",
+        3,
+        "the failure policy must be one of Fail, Ignore",
+    ),
     ("config/environments", "prod:\n  action: {}\n", 1, "needs a profile of"),
     ("config/environments", "prod:\n  actions:\n    plaintext/field: off\n", 3, "the action must be one of"),
     ("config/environments", "prod:\n  actions:\n    x: deny\n", 3, "is no rule of this revision"),

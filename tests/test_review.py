@@ -38,10 +38,19 @@ class FakeEngine:
 
     name = "fake"
 
-    def __init__(self, of: Revision, *findings: RawFinding, error: BaseException | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        of: Revision,
+        *findings: RawFinding,
+        error: BaseException | None = None,
+        unreachable: bool = False,
+        **changes: Any,
+    ) -> None:
         self._proof = {"revision": of.id, "evaluated": frozenset(of.governance.catalogue), **changes}
         self._findings = findings
         self._error = error
+        self._unreachable = unreachable
+        self.probed = 0
         self.seen: list[PolicyInput] = []
 
     def evaluate(self, policy_input: PolicyInput) -> Evaluation:
@@ -52,6 +61,10 @@ class FakeEngine:
         return Evaluation(findings=self._findings, **proof)
 
     def probe(self) -> None: ...
+
+    def is_unreachable(self) -> bool:
+        self.probed += 1
+        return self._unreachable
 
     def close(self) -> None: ...
 

@@ -199,6 +199,9 @@ class Engine:
 
     def probe(self) -> None: ...
 
+    def is_unreachable(self) -> bool:
+        return False
+
     def close(self) -> None: ...
 
 

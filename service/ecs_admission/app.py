@@ -176,8 +176,11 @@ def make_engine(settings: Settings, pack: Pack) -> PolicyEngine:
         from ecs_admission.engines.opa import OpaEngine
 
         return OpaEngine(
-            settings.opa_url, threads=settings.threads, deadline_seconds=settings.engine_deadline_seconds
-        )  # fmt: skip
+            settings.opa_url,
+            threads=settings.threads,
+            deadline_seconds=settings.engine_deadline_seconds,
+            mark=settings.data_dir / "engine-unanswered",
+        )
     return _embedded(settings, pack, threads=settings.threads)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from ecs_admission.errors import AdmissionError, CannotDecideError, InputError
 from ecs_admission.governance import Governance
 from ecs_admission.model import (
+    FAILED_OPEN,
     Action,
     AdmissionRequest,
     CanonicalObject,
@@ -18,6 +19,7 @@ from ecs_admission.model import (
     Evaluation,
     Finding,
     JSONObject,
+    Notice,
     Outcome,
     Place,
     PolicyInput,
@@ -92,6 +94,18 @@ def refused(error: AdmissionError) -> Decision:
         )
     return Decision(
         outcome=Outcome.UNDECIDED, reason=error.reason, message=str(error), error_code=error.code, status=503
+    )
+
+
+def let_through(error: AdmissionError, request: AdmissionRequest) -> Decision:
+    """The decision on a request that nobody judged, where the data of its environment ignores that."""
+    notice = Notice(FAILED_OPEN, f"nobody judged this request: {error}; failurePolicy here is Ignore", "")
+    return Decision(
+        outcome=Outcome.FAIL_OPEN,
+        reason=error.reason,
+        message="let through without being judged",
+        notices=(notice, *request.canonical.notices),
+        error_code=error.code,
     )
 
 

@@ -62,6 +62,15 @@ class EngineUnavailableError(AdmissionError):
     reason = "EngineUnavailable"
 
 
+class EngineUnreachableError(EngineUnavailableError):
+    """Nobody listens where the policy engine should be: no connection was made, and nothing was sent.
+
+    The only error that a failure policy may ignore. See ADR 0014.
+    """
+
+    code = "unreachable"
+
+
 class DeadlineError(AdmissionError):
     """A step did not finish inside its deadline."""
 

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from ecs_admission.catalogue import Rule
 from ecs_admission.errors import InputError, PolicyError
-from ecs_admission.model import STRICTNESS, Action, DeployContext, Place
+from ecs_admission.model import STRICTNESS, Action, DeployContext, FailurePolicy, Place
 
+_ENVIRONMENT_KEYS = frozenset({"profile", "actions", "failurePolicy"})
 _MATCH_KEYS = frozenset({"rule", "family", "container", "name", "account", "environment"})
 MAX_EXCEPTION_DAYS = 90
 """An exception is a debt with a date: what is needed for longer is asked for again."""
@@ -24,10 +25,11 @@ _REQUIRED_TEXTS = ("id", "reason", "owner", "approver", "issue")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment: its actions per rule id, the profile's and its own together."""
+    """One environment: its actions per rule id, the profile's and its own together, and what a failure does there."""
 
     profile: str
     actions: Mapping[str, Action]
+    failure_policy: FailurePolicy = FailurePolicy.FAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Governance:
         known = self.environments.get(environment) if environment is not None else None
         environments = self.environments.values() if known is None else (known,)
         return max((_action(rule, variant, e) for e in environments), key=STRICTNESS.__getitem__)
+
+    def failure_policy(self, environment: str | None) -> FailurePolicy:
+        """What a failure does in an environment as `settle_environment` has it; in one that no data names, `Fail`."""
+        known = self.environments.get(environment) if environment is not None else None
+        return FailurePolicy.FAIL if known is None else known.failure_policy
 
     def settle_environment(self, account: str | None, claimed: str | None) -> str | None:
         """The environment to judge by: that of the account where it is listed; where no account is, the one claimed.
@@ -145,10 +152,13 @@ def _environment(
     facts: Any, profiles: Mapping[str, Mapping[str, Action]], catalogue: Mapping[str, Rule], at: DataPath
 ) -> Environment:
     facts = _mapping(facts, at)
-    if not facts.keys() <= {"profile", "actions"} or str(facts.get("profile")) not in profiles:
-        raise _error(at, f"needs a profile of {', '.join(profiles)}, and may have actions")
+    if not facts.keys() <= _ENVIRONMENT_KEYS or str(facts.get("profile")) not in profiles:
+        raise _error(at, f"needs a profile of {', '.join(profiles)}, and may have actions and a failurePolicy")
     actions = _actions(facts.get("actions") or {}, catalogue, (*at, "actions"))
-    return Environment(facts["profile"], {**profiles[facts["profile"]], **actions})
+    failure_policy = facts.get("failurePolicy", FailurePolicy.FAIL)
+    if failure_policy not in tuple(FailurePolicy):
+        raise _error((*at, "failurePolicy"), f"the failure policy must be one of {', '.join(FailurePolicy)}")
+    return Environment(facts["profile"], {**profiles[facts["profile"]], **actions}, FailurePolicy(failure_policy))
 
 
 def _actions(actions: Any, catalogue: Mapping[str, Rule], at: DataPath) -> dict[str, Action]:

@@ -20,6 +20,10 @@ REDACTED = "<redacted>"
 """What stands in the place of a literal, everywhere outside the process's own projection."""
 
 
+FAILED_OPEN = "failed-open"
+"""Kubernetes' word for a request that was let through because of a failure: a notice, and an audit annotation."""
+
+
 class Outcome(StrEnum):
     """How a review ended, as the decision log keeps it."""
 
@@ -39,6 +43,13 @@ class Action(StrEnum):
 
 
 STRICTNESS: Mapping[Action, int] = {Action.DRYRUN: 0, Action.WARN: 1, Action.DENY: 2}
+
+
+class FailurePolicy(StrEnum):
+    """What becomes of a request that nobody could judge because the policy engine is away. Kubernetes' words."""
+
+    FAIL = "Fail"
+    IGNORE = "Ignore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +193,9 @@ class Fix:
 class Decision:
     """The verdict. `fixes` are those of `denials`, None where only a person can mend one, `patch` is all in one.
 
-    `reason` is empty for an allow and one of the contract's reasons otherwise."""
+    `reason` is empty for an allow and one of the contract's reasons otherwise; of a failure that was ignored it is why
+    nobody judged.
+    """
 
     outcome: Outcome
     reason: str

@@ -19,6 +19,9 @@ def overview(governance: Governance, *, revision: str, weakened: tuple[str, ...]
     return {
         "revision": revision,
         "environments": {name: environment.profile for name, environment in sorted(governance.environments.items())},
+        "failurePolicies": {
+            name: environment.failure_policy.value for name, environment in sorted(governance.environments.items())
+        },
         "rules": [_rule(rule, governance, in_force[rule.id]) for rule in governance.catalogue.values()],
         "exceptions": {"active": in_force.total(), "expired": len(governance.exceptions) - in_force.total()},
         "weakened": list(weakened),

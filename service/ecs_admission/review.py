@@ -15,15 +15,16 @@ from functools import partial
 from ecs_admission.adapt.context import FREE
 from ecs_admission.adapt.operations import DEFINING
 from ecs_admission.adapt.submission import Adapted
-from ecs_admission.decide import decide, family_of, refused, subject, submitted_pointer
+from ecs_admission.decide import decide, family_of, let_through, refused, subject, submitted_pointer
 from ecs_admission.decision_log.chain import Entry
 from ecs_admission.decision_log.entries import EntryDraft, build_draft
 from ecs_admission.enrich.inventory import Inventory, enrich
-from ecs_admission.errors import AdmissionError, CannotDecideError, InputError
+from ecs_admission.errors import AdmissionError, CannotDecideError, EngineUnreachableError, InputError
 from ecs_admission.model import (
     AdmissionRequest,
     Decision,
     DeployContext,
+    FailurePolicy,
     JSONObject,
     Notice,
     PolicyInput,
@@ -168,7 +169,12 @@ class Reviewer:
             policy_input = trail.policy_input = assemble(request, projection, facts)
             trail.inventory = projection.inventory
         with trail.step("evaluate"):
-            evaluation = revision.engine.evaluate(policy_input)
+            try:
+                evaluation = revision.engine.evaluate(policy_input)
+            except EngineUnreachableError as error:
+                if _is_ignored(request, policy_input, revision):
+                    return let_through(error, request)
+                raise
         with trail.step("decide"):
             decision = decide(
                 request,
@@ -253,6 +259,15 @@ class Reviewer:
             receipt=trail.receipt,
         )
         return Answer(decision, trail.decision_id, uid, response, trail.timings_us)
+
+
+def _is_ignored(request: AdmissionRequest, policy_input: PolicyInput, revision: Revision) -> bool:
+    """Whether a request that could not be sent to the engine is let through: its environment has to say so, and the
+    engine has to be away for anybody. What is too much to be judged would have been denied anyway.
+    """
+    policy = revision.governance.failure_policy(request.context.environment)
+    is_whole = not policy_input.unscanned and not policy_input.overflow
+    return policy is FailurePolicy.IGNORE and is_whole and revision.engine.is_unreachable()
 
 
 def _mended(decision: Decision, request: AdmissionRequest, projection: Projection, revision: Revision) -> Decision:

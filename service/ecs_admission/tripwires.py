@@ -144,6 +144,10 @@ class _Witness:
     def probe(self) -> None:
         """See `PolicyEngine`."""
 
+    def is_unreachable(self) -> bool:
+        """See `PolicyEngine`. A trial ignores no failure."""
+        return False
+
     def close(self) -> None:
         """See `PolicyEngine`. The engine is not ours to close."""
 

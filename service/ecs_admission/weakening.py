@@ -11,7 +11,7 @@ from typing import Any
 
 from ecs_admission.catalogue import Rule
 from ecs_admission.governance import Environment, Governance, action_keys
-from ecs_admission.model import STRICTNESS, Action
+from ecs_admission.model import STRICTNESS, Action, FailurePolicy
 
 _EXCUSING = frozenset(
     {
@@ -43,6 +43,7 @@ def weakenings(
             {
                 *_rules(shipped.catalogue, active.catalogue),
                 *_environments(shipped, active),
+                *_failure_policies(shipped, active),
                 *_lists(shipped_data.get("config") or {}, active_data.get("config") or {}),
             }
         )
@@ -74,6 +75,13 @@ def _environments(shipped: Governance, active: Governance) -> Iterator[str]:
             after = environment.actions.get(key, _default(rule, variant))
             if STRICTNESS[after] < STRICTNESS[before]:
                 yield f"environment {name}: {key} is {after} and no longer {before}"
+
+
+def _failure_policies(shipped: Governance, active: Governance) -> Iterator[str]:
+    for name, environment in active.environments.items():
+        before = shipped.failure_policy(name)
+        if environment.failure_policy is not before and before is FailurePolicy.FAIL:
+            yield f"environment {name}: failurePolicy is {environment.failure_policy} and no longer {before}"
 
 
 def _lists(shipped: Mapping[str, Any], active: Mapping[str, Any]) -> Iterator[str]:

@@ -306,6 +306,10 @@ def test_every_outcome_has_an_event(outcome: Outcome) -> None:
     check_ocsf(activity)
     check_ocsf(finding)
     assert (activity["action"] == "Allowed") == (outcome in (Outcome.ALLOWED, Outcome.FAIL_OPEN))
+    assert activity["is_alert"] == (outcome is not Outcome.ALLOWED)
+    assert activity["policy"]["is_applied"] == (outcome is not Outcome.FAIL_OPEN)
+    if outcome is Outcome.FAIL_OPEN:
+        assert activity["severity"] == "High"
 
 
 def test_an_entry_of_any_kind_is_a_row(filled: DecisionLog) -> None:

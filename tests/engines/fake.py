@@ -65,6 +65,10 @@ class FakeEngine:
         if self.failure is not None:
             raise self.failure
 
+    def is_unreachable(self) -> bool:
+        """See `PolicyEngine`."""
+        return False
+
     def close(self) -> None:
         """See `PolicyEngine`."""
         self._closed.set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
 import secrets
@@ -24,12 +26,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecs_admission.engines import opa_transport
 from ecs_admission.engines.opa import MAX_ANSWER_BYTES, OpaEngine
 from ecs_admission.errors import (
     AdmissionError,
     CannotDecideError,
     DeadlineError,
     EngineUnavailableError,
+    EngineUnreachableError,
     SettingsError,
 )
 from ecs_admission.model import Evaluation, PolicyInput, RawFinding, new_decision_id
@@ -113,8 +117,10 @@ def engine_for() -> Iterator[Callable[..., OpaEngine]]:
     """Makes engines and closes them."""
     engines: list[OpaEngine] = []
 
-    def make(url: str, *, threads: int = 1, deadline_seconds: float = PATIENT_SECONDS) -> OpaEngine:
-        engines.append(OpaEngine(url, threads=threads, deadline_seconds=deadline_seconds))
+    def make(
+        url: str, *, threads: int = 1, deadline_seconds: float = PATIENT_SECONDS, mark: Path | None = None
+    ) -> OpaEngine:
+        engines.append(OpaEngine(url, threads=threads, deadline_seconds=deadline_seconds, mark=mark))
         return engines[-1]
 
     yield make
@@ -474,6 +480,132 @@ class TestRequest:
         ):
             engine_for(server.url).probe()
         assert server.requests[0].startswith(b"GET /health?bundles HTTP/1.1\r\n")
+
+
+class TestReach:
+    """Which failures of a call mean that nobody is there, and when an engine counts as unreachable."""
+
+    @pytest.fixture
+    def nobody(self) -> str:
+        """A URL at which nobody listens."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+    def failure(self, engine: OpaEngine) -> type[BaseException]:
+        with pytest.raises(AdmissionError) as caught:
+            finished(partial(engine.evaluate, policy_input()))
+        return caught.type
+
+    @pytest.mark.parametrize("kind", ["tcp", "socket", "socket that nobody serves"])
+    def test_nobody_is_there(
+        self, engine_for: Callable[..., OpaEngine], nobody: str, tmp_path: Path, kind: str
+    ) -> None:
+        path = tmp_path / "opa.sock"
+        if kind == "socket that nobody serves":
+            with socket.socket(socket.AF_UNIX) as left:
+                left.bind(str(path))
+        engine = engine_for(nobody if kind == "tcp" else f"unix://{path}")
+        assert self.failure(engine) is EngineUnreachableError
+        assert engine.is_unreachable() is True
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            lambda peer, _: peer.send(reply(b"{}", "500 Internal Server Error")),
+            lambda peer, _: peer.send(reply(b"{}", "503 Service Unavailable")),
+            lambda peer, _: peer.send(reply(b"{}")),
+            lambda peer, _: peer.send(b"garbage\r\n\r\n") and False,
+            lambda peer, _: peer.reset(),
+            lambda *_: False,
+            lambda peer, _: peer.hold(),
+        ],
+        ids=["500", "503", "undefined", "garbage", "reset", "closed", "held"],
+    )
+    def test_one_that_listens_is_not_unreachable_whatever_it_does(
+        self, engine_for: Callable[..., OpaEngine], answer: Answer
+    ) -> None:
+        with serve_faults(answer) as server:
+            engine = engine_for(server.url, deadline_seconds=DEADLINE_SECONDS)
+            assert self.failure(engine) is not EngineUnreachableError
+            assert engine.is_unreachable() is False
+
+    def test_a_backlog_that_is_full_is_busy(self, engine_for: Callable[..., OpaEngine], tmp_path: Path) -> None:
+        path = tmp_path / "busy.sock"
+        with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as waiting:
+            listener.bind(str(path))
+            listener.listen(0)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    client = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                    client.setblocking(False)
+                    client.connect(str(path))
+            engine = engine_for(f"unix://{path}", deadline_seconds=DEADLINE_SECONDS)
+            assert self.failure(engine) is not EngineUnreachableError
+            assert engine.is_unreachable() is False
+
+    def test_one_that_went_away_between_two_calls_is_unreachable(self, engine_for: Callable[..., OpaEngine]) -> None:
+        with serve_faults(answer_well) as server:
+            engine = engine_for(server.url)
+            engine.evaluate(policy_input())
+        assert self.failure(engine) is EngineUnreachableError
+        assert engine.is_unreachable() is True
+
+    @pytest.mark.parametrize("answer", [lambda peer, _: peer.reset(), lambda peer, _: peer.hold()])
+    def test_one_that_went_away_under_a_call_is_not(
+        self, engine_for: Callable[..., OpaEngine], tmp_path: Path, answer: Answer
+    ) -> None:
+        """A request that kills the engine, or that keeps it busy until it dies, opens no door for the next."""
+        mark = tmp_path / "engine-unanswered"
+        path = tmp_path / "opa.sock"
+        make = partial(engine_for, f"unix://{path}", deadline_seconds=DEADLINE_SECONDS, mark=mark)
+        engine, neighbour = make(), make()
+        with serve_faults(answer, unix_socket=path):
+            assert self.failure(engine) is not EngineUnreachableError
+        assert self.failure(engine) is EngineUnreachableError
+        assert [engine.is_unreachable(), neighbour.is_unreachable(), make().is_unreachable()] == [False] * 3
+        path.unlink()
+        with serve_faults(answer_well, unix_socket=path):
+            neighbour.evaluate(policy_input())
+        assert not mark.exists()
+        assert neighbour.is_unreachable() is True
+
+    def test_an_answer_of_any_kind_says_that_it_lives(self, engine_for: Callable[..., OpaEngine]) -> None:
+        with serve_faults(lambda peer, _: peer.reset()) as server:
+            engine = engine_for(server.url)
+            assert self.failure(engine) is EngineUnavailableError
+            server.answer = lambda peer, _: peer.send(reply(b"{}", "500 Internal Server Error"))
+            assert self.failure(engine) is EngineUnavailableError
+        assert engine.is_unreachable() is True
+
+    def test_a_mark_that_cannot_be_written_counts_in_this_process(
+        self, engine_for: Callable[..., OpaEngine], tmp_path: Path
+    ) -> None:
+        with serve_faults(lambda peer, _: peer.reset()) as server:
+            engine = engine_for(server.url, mark=tmp_path / "none" / "mark")
+            self.failure(engine)
+        assert engine.is_unreachable() is False
+
+    def test_of_several_addresses_all_have_to_be_silent(
+        self, engine_for: Callable[..., OpaEngine], nobody: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = (
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(nobody.rpartition(":")[2])))
+            for host in ("127.0.0.2", "127.0.0.1")
+        )
+        monkeypatch.setattr(opa_transport, "_addresses", lambda *_: [first, second])
+        engine = engine_for(nobody)
+        assert [self.failure(engine), engine.is_unreachable()] == [EngineUnreachableError, True]
+        connect = opa_transport._Socket.connect
+
+        def forbidden(this: opa_transport._Socket, address: tuple[str, int]) -> None:
+            if address == first[-1]:
+                raise PermissionError(errno.EACCES, "not for you")
+            connect(this, address)
+
+        monkeypatch.setattr(opa_transport._Socket, "connect", forbidden)
+        assert engine.is_unreachable() is False
+        assert self.failure(engine) is EngineUnavailableError
 
 
 class TestConnections:

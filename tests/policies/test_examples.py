@@ -41,6 +41,10 @@ class Witness:
     def probe(self) -> None:
         """See `PolicyEngine`."""
 
+    def is_unreachable(self) -> bool:
+        """See `PolicyEngine`."""
+        return False
+
     def close(self) -> None:
         """See `PolicyEngine`. The engine behind is not ours to close."""
 

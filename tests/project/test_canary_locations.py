@@ -47,6 +47,10 @@ class Pipeline:
     def probe(self) -> None:
         """See `PolicyEngine`."""
 
+    def is_unreachable(self) -> bool:
+        """See `PolicyEngine`."""
+        return False
+
     def close(self) -> None:
         """See `PolicyEngine`. The engine behind is not ours to close."""
 

@@ -128,6 +128,13 @@ def test_nothing_but_an_allow_is_allowed(outcome: Outcome) -> None:
     assert response["status"]["status"] == ("Success" if expected else "Failure")
 
 
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_what_nobody_judged_says_so_in_its_annotations(outcome: Outcome) -> None:
+    annotations = respond(Decision(outcome, "EngineUnavailable", "m"))["auditAnnotations"]
+    expected = "EngineUnavailable" if outcome is Outcome.FAIL_OPEN else None
+    assert annotations.get("failed-open") == expected
+
+
 def test_warnings_are_what_is_warned_of_exempted_or_odd() -> None:
     given = decision(
         finding(Action.WARN), finding(Action.DENY, "e1"), finding(Action.DRYRUN), finding(Action.WARN, "e2"),

@@ -23,8 +23,13 @@ DENIED: JSONObject = {
 }
 UNDECIDED: JSONObject = {"allowed": False, "status": {"code": 503, "reason": "EngineUnavailable", "message": "m"}}
 INVALID: JSONObject = {"allowed": False, "status": {"code": 422, "reason": "InvalidRequest", "message": "m"}}
-ALL = {"allowed": ALLOWED, "denied": DENIED, "undecided": UNDECIDED, "invalid": INVALID}
-CODES = {"undecided": 3, "invalid": 4, "denied": 1, "allowed": 0}
+FAILED_OPEN: JSONObject = {
+    **ALLOWED,
+    "warnings": ["failed-open at /: nobody judged this request"],
+    "auditAnnotations": {"failed-open": "EngineUnavailable"},
+}
+ALL = {"allowed": ALLOWED, "failOpen": FAILED_OPEN, "denied": DENIED, "undecided": UNDECIDED, "invalid": INVALID}
+CODES = {"undecided": 3, "invalid": 4, "denied": 1, "failOpen": 0, "allowed": 0}
 
 
 def result(response: JSONObject, file: str = "a.json") -> JSONObject:
@@ -50,9 +55,9 @@ def test_what_nobody_knows_is_undecided(response: JSONObject) -> None:
     assert verdict(response) == "undecided"
 
 
-@pytest.mark.parametrize("names", [p for n in (1, 2, 3, 4) for p in itertools.permutations(ALL, n)], ids=",".join)
+@pytest.mark.parametrize("names", [p for n in (1, 2, 3, 4, 5) for p in itertools.permutations(ALL, n)], ids=",".join)
 def test_of_several_files_the_first_of_3_4_1_0_is_the_exit_code(names: tuple[str, ...]) -> None:
-    expected = next(CODES[name] for name in ("undecided", "invalid", "denied", "allowed") if name in names)
+    expected = next(CODES[name] for name in ("undecided", "invalid", "denied", "failOpen", "allowed") if name in names)
     assert exit_code([result(ALL[name]) for name in names]) == expected
 
 
@@ -63,7 +68,17 @@ def test_no_results_are_no_allow() -> None:
 def test_the_json_report_is_one_object_with_a_count_of_each_verdict() -> None:
     results = [result(ALLOWED), result(DENIED), result(DENIED), result(INVALID)]
     report: dict[str, Any] = json.loads(json_report(results))
-    assert report == {"results": results, "summary": {"allowed": 1, "denied": 2, "undecided": 0, "invalid": 1}}
+    assert report["results"] == results
+    assert report["summary"] == {"allowed": 1, "failOpen": 0, "denied": 2, "undecided": 0, "invalid": 1}
+
+
+def test_what_nobody_judged_is_an_allow_that_can_be_seen() -> None:
+    assert table_report([result(FAILED_OPEN)]).splitlines() == [
+        "a.json: failOpen, allowed and judged by nobody",
+        "  warning   failed-open at /: nobody judged this request",
+    ]
+    summary = json.loads(json_report([result(FAILED_OPEN), result(ALLOWED)]))["summary"]
+    assert (summary["allowed"], summary["failOpen"]) == (1, 1)
 
 
 def test_the_table_says_what_where_and_how_to_mend_it() -> None:

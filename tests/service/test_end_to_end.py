@@ -129,7 +129,13 @@ def test_the_command_line_agrees_with_the_service(service: RunningService, tmp_p
     judged = run_command(*arguments, environment=clean_environment())
     assert [asked.returncode, judged.returncode] == [1, 1]
     assert _verdicts(asked.stdout) == _verdicts(judged.stdout)
-    assert orjson.loads(asked.stdout)["summary"] == {"allowed": 1, "denied": 1, "undecided": 0, "invalid": 0}
+    assert orjson.loads(asked.stdout)["summary"] == {
+        "allowed": 1,
+        "failOpen": 0,
+        "denied": 1,
+        "undecided": 0,
+        "invalid": 0,
+    }
 
 
 def _verdicts(output: str) -> list[tuple[bool, Any]]:

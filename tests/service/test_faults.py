@@ -85,7 +85,7 @@ class TestAnEngineThatBreaks:
         socket_path.unlink(missing_ok=True)
 
     def test_one_that_was_never_there_is_unavailable(self, subject: RunningService) -> None:
-        assert_refused(ask(subject), "EngineUnavailable")
+        assert_refused(ask(subject), "EngineUnavailable", "unreachable")
         ready = subject.get("/readyz")
         assert [ready.status, ready.json["checks"]["engine"]] == [503, "EngineUnavailable"]
         assert subject.get("/healthz").status == 200
@@ -100,7 +100,7 @@ class TestAnEngineThatBreaks:
         assert_allowed(subject)
         opa.process.kill()
         opa.process.wait()
-        assert_refused(ask(subject), "EngineUnavailable")
+        assert_refused(ask(subject), "EngineUnavailable", "unreachable")
         socket_path.unlink(missing_ok=True)
         with serve_bundle(BUNDLE, unix_socket=socket_path):
             assert_allowed(subject)

@@ -24,7 +24,7 @@ def command(files: Sequence[str], server: str | None, output: str, **options: An
     """Judge each FILE (- is standard input) as the input of an ECS API call.
 
     Exit code: 0 allow, 1 deny, 2 usage, 3 cannot decide, 4 input not valid; of several files the first of
-    3, 4, 1, 0 that applies.
+    3, 4, 1, 0 that applies. What a service let through without judging it (failOpen) is an allow.
     """
     documents = [(name, read_file(name)) for name in files]
     try:

@@ -208,7 +208,7 @@ def _refuse_unjudged(surveyed: Sequence[tuple[str, Surveyed]]) -> None:
     """End the process where a file could not be judged: nobody knows what it would need."""
     from ecs_admission.respond.report import exit_code, verdict
 
-    unjudged = [(name, s.response) for name, s in surveyed if verdict(s.response) in ("undecided", "invalid")]
+    unjudged = [(name, s.response) for name, s in surveyed if verdict(s.response) not in ("allowed", "denied")]
     for name, response in unjudged:
         click.echo(f"ecs-admission: {_text(name)}: {verdict(response)}: {response['status'].get('message')}", err=True)
     if unjudged:

@@ -75,6 +75,8 @@ def _print(document: JSONObject) -> None:
     if environments is None:
         click.echo("  its actions are no longer in the log")
         return
+    policies = ((name, each.get("failurePolicy", "Fail")) for name, each in environments.items())  # once there was one
+    click.echo("  failures: " + ", ".join(f"{name} {policy}" for name, policy in policies))
     rules = sorted({rule for each in environments.values() for rule in each["actions"]})
     rows = [
         (rule, *(each["actions"].get(rule, "") for each in environments.values())) for rule in rules

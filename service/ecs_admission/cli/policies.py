@@ -81,6 +81,7 @@ def _lines(document: JSONObject) -> Iterator[str]:
     environments = document["environments"]
     yield f"revision    {document['revision']}"
     yield "profiles    " + ", ".join(f"{name} {profile}" for name, profile in environments.items())
+    yield "failures    " + ", ".join(f"{name} {policy}" for name, policy in document["failurePolicies"].items())
     yield f"exceptions  {document['exceptions']['active']} in force, {document['exceptions']['expired']} expired"
     yield ""
     head = ("RULE", "SEVERITY", *environments, "(any other)", "EXCEPTIONS", "CONTROLS", "TITLE")

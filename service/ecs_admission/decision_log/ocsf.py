@@ -27,6 +27,8 @@ _VERBS: Final = {
 }
 _SEVERITIES: Final = {"low": 2, "medium": 3, "high": 4, "critical": 5}
 _SEVERITY_NAMES: Final = {1: "Informational", 2: "Low", 3: "Medium", 4: "High", 5: "Critical"}
+_UNJUDGED_SEVERITY: Final = 4
+"""Of what was let through because nobody could judge it: somebody has to look at it afterwards."""
 # action, disposition and status of an API Activity: what was not allowed did not happen.
 _ALLOWED: Final = {"action_id": 1, "action": "Allowed", "disposition_id": 1, "disposition": "Allowed"}
 _DENIED: Final = {"action_id": 2, "action": "Denied", "disposition_id": 2, "disposition": "Blocked"}
@@ -53,11 +55,13 @@ def ocsf_events(entry: JSONObject, hashed: str, rules: Mapping[str, Rule]) -> It
 def _api_activity(entry: JSONObject, hashed: str) -> JSONObject:
     request = entry["request"]
     operation = request["operation"] or "Unknown"
-    is_allowed = entry["outcome"] in ("allowed", "failOpen")
+    is_failed_open = entry["outcome"] == "failOpen"
+    is_allowed = entry["outcome"] == "allowed" or is_failed_open
     findings = entry["findings"]
     severity = max((_SEVERITIES.get(each["severity"], 1) for each in findings if not is_allowed), default=1)
     policy = _policy(entry)
-    event = _base(entry, hashed, API_ACTIVITY, _activity(operation), 1 if is_allowed else max(severity, 2))
+    severity = _UNJUDGED_SEVERITY if is_failed_open else 1 if is_allowed else max(severity, 2)
+    event = _base(entry, hashed, API_ACTIVITY, _activity(operation), severity)
     return event | {
         "message": f"{operation} {entry['outcome']}" + (f": {entry['reason']}" if entry["reason"] else ""),
         "actor": _actor(entry),
@@ -66,9 +70,9 @@ def _api_activity(entry: JSONObject, hashed: str) -> JSONObject:
         "resources": [_resource(entry)],
         "cloud": _cloud(entry),
         **(_ALLOWED if is_allowed else _DENIED),
-        "is_alert": not is_allowed,
+        "is_alert": not is_allowed or is_failed_open,
         "authorizations": [{"decision": entry["outcome"], "policy": policy}],
-        "policy": policy | {"is_applied": True},
+        "policy": policy | {"is_applied": not is_failed_open},
         "status_id": 1 if is_allowed else 2,
         "status": "Success" if is_allowed else "Failure",
         "status_code": entry["outcome"],

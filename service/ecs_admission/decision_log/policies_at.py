@@ -63,6 +63,7 @@ def policy_document(governance: Governance, weakened: Sequence[str]) -> JSONObje
         "environments": {
             name: {
                 "profile": environment.profile,
+                "failurePolicy": environment.failure_policy.value,
                 "actions": {
                     key: str(environment.actions.get(key, rule.variant(variant).action or rule.action))
                     for key, (rule, variant) in rules.items()

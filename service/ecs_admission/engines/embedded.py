@@ -79,6 +79,10 @@ class EmbeddedEngine:
     def probe(self) -> None:
         """See `PolicyEngine`. In process there is nothing that could be away."""
 
+    def is_unreachable(self) -> bool:
+        """See `PolicyEngine`."""
+        return False
+
     def close(self) -> None:
         """See `PolicyEngine`."""
         self._policy.close()

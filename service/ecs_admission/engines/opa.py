@@ -12,6 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,6 +23,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.util import Retry
 
 from ecs_admission.engines import opa_transport
+from ecs_admission.engines.last_call import LastCall
 from ecs_admission.engines.opa_transport import DeadlineAdapter, Dial
 from ecs_admission.engines.protocol import read_evaluation
 from ecs_admission.errors import (
@@ -29,6 +31,7 @@ from ecs_admission.errors import (
     CannotDecideError,
     DeadlineError,
     EngineUnavailableError,
+    EngineUnreachableError,
     SettingsError,
 )
 from ecs_admission.model import Evaluation, PolicyInput
@@ -38,6 +41,9 @@ EVALUATION_PATH = "admission/main/evaluation"
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """Headers included. An evaluation of 200 findings is a hundredth of this."""
+
+_PROBE_SECONDS = 1.0
+"""How long a connection may take before its other end counts as one that listens and is busy."""
 
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "ecs-admission"}
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
@@ -52,21 +58,23 @@ class OpaEngine:
     `url` is `http://HOST:PORT`, `https://HOST:PORT` or `unix:///PATH`. At most `threads` calls are on their way
     at once; a call beyond them waits for its turn. `deadline_seconds` bounds a whole call: the wait, connecting,
     sending, the last byte of the answer. Nothing is opened before the first call, and after a fork each process
-    has connections of its own. Raises `SettingsError` for a URL that is none of the three.
+    has connections of its own. `mark` is a file by which all processes of a node know how the last call ended
+    (`LastCall`). Raises `SettingsError` for a URL that is none of the three.
     """
 
     name = "opa"
 
-    def __init__(self, url: str, *, threads: int, deadline_seconds: float) -> None:
+    def __init__(self, url: str, *, threads: int, deadline_seconds: float, mark: Path | None = None) -> None:
         self._endpoint = _read_endpoint(url)
         self._threads = threads
         self._deadline_seconds = deadline_seconds
         self._clients: dict[int, _Client] = {}
+        self._last_call = LastCall(mark)
 
     def evaluate(self, policy_input: PolicyInput) -> Evaluation:
         """See `PolicyEngine.evaluate`."""
         target = f"/v1/data/{EVALUATION_PATH}?strict-builtin-errors=true"
-        reply = self._client().exchange("POST", target, b'{"input":' + policy_input.body + b"}")
+        reply = self._exchange("POST", target, b'{"input":' + policy_input.body + b"}")
         # An exception raised here has no other behind it, which might hold the request.
         if isinstance(reply, AdmissionError):
             raise reply
@@ -74,11 +82,30 @@ class OpaEngine:
 
     def probe(self) -> None:
         """Raise unless OPA is up and has activated its bundles once. See `PolicyEngine.probe`."""
-        reply = self._client().exchange("GET", "/health?bundles", None)
+        reply = self._exchange("GET", "/health?bundles", None)
         if isinstance(reply, AdmissionError):
             raise reply
         if reply.status != 200:
             raise EngineUnavailableError(f"the policy engine is not ready: its health check gave {reply.status}")
+
+    def is_unreachable(self) -> bool:
+        """See `PolicyEngine`. Whoever takes a connection is there, however slow it may be."""
+        if self._last_call.was_unanswered():
+            return False
+        with opa_transport.limits(seconds=min(self._deadline_seconds, _PROBE_SECONDS), received_bytes=0):
+            try:
+                self._endpoint.dial().close()
+            except OSError as error:
+                return error.errno in opa_transport.ABSENT
+            return False
+
+    def _exchange(self, method: str, target: str, body: bytes | None) -> _Reply | AdmissionError:
+        reply = self._client().exchange(method, target, body)
+        if isinstance(reply, _Reply):
+            self._last_call.note_answer()
+        elif not isinstance(reply, EngineUnreachableError):
+            self._last_call.note_failure()
+        return reply
 
     def close(self) -> None:
         """Close this process's connections. The next call opens new ones."""
@@ -153,6 +180,8 @@ class _Client(OpaClient):
                 return self._attempt(method, target, body)
             except _FAILURES as error:
                 was_cut = any(isinstance(cause, ConnectionError) for cause in error.args)
+            if opa_transport.is_absent():
+                return EngineUnreachableError("the policy engine cannot be reached: nobody listens there")
             if was_cut:
                 opa_transport.demand_fresh_connection()
                 try:

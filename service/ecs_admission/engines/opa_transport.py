@@ -33,12 +33,17 @@ Dial: TypeAlias = Callable[[], socket.socket]
 """Opens a connected socket within the call's limits, or raises OSError."""
 
 
+ABSENT = frozenset({errno.ECONNREFUSED, errno.ENOENT, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""How a connection fails where nobody listens. A listener that is busy lets one wait, or says EAGAIN."""
+
+
 class _Call(threading.local):
     """What the sockets have to know of the call that this thread makes. No call: no time, no bytes."""
 
     ends_at: float = float("-inf")
     receivable_bytes: int = 0
     fresh: bool = False
+    absent: bool = False
 
 
 _call = _Call()
@@ -51,7 +56,7 @@ def limits(*, seconds: float, received_bytes: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _call.ends_at, _call.receivable_bytes, _call.fresh = float("-inf"), 0, False
+        _call.ends_at, _call.receivable_bytes, _call.fresh, _call.absent = float("-inf"), 0, False, False
 
 
 def demand_fresh_connection() -> None:
@@ -67,6 +72,11 @@ def is_expired() -> bool:
 def is_exhausted() -> bool:
     """Whether more bytes came than the call may receive."""
     return _call.receivable_bytes < 0
+
+
+def is_absent() -> bool:
+    """Whether the call's last attempt found nobody who listens, and so sent nothing."""
+    return _call.absent
 
 
 def _remaining_seconds() -> float:
@@ -127,8 +137,11 @@ def dial_unix(path: str) -> socket.socket:
 
 
 def dial_tcp(host: str, port: int) -> socket.socket:
-    """Connect to the first address of `host` that answers."""
-    failure: OSError = OSError("the name has no address")
+    """Connect to the first address of `host` that answers.
+
+    Where none does, the failure is that of an address at which somebody might listen, if there is one.
+    """
+    failure: OSError | None = None
     for family, kind, protocol, _, address in _addresses(host, port):
         connection = _Socket(family, kind, protocol)
         try:
@@ -137,10 +150,11 @@ def dial_tcp(host: str, port: int) -> socket.socket:
             connection.connect(address)
         except OSError as error:
             connection.close()
-            failure = error
+            if failure is None or failure.errno in ABSENT:
+                failure = error
         else:
             return connection
-    raise failure
+    raise failure or OSError("the name has no address")
 
 
 def _addresses(host: str, port: int) -> list[Any]:
@@ -201,6 +215,7 @@ class _Dialling(HTTPConnection):
         try:
             return self._dial()
         except OSError as error:
+            _call.absent = error.errno in ABSENT
             # urllib3 swallows some errors of a socket while it sends, for the sake of an answer already on its way.
             raise NewConnectionError(self, type(error).__name__) from None
 

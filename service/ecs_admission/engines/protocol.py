@@ -21,7 +21,8 @@ _FINDING_KEYS = frozenset({"rule", "at", "variant"})
 class PolicyEngine(Protocol):
     """Evaluates policies. Thread-safe; made after fork.
 
-    `evaluate` raises `EngineUnavailableError`, `DeadlineError` or `CannotDecideError`, none of which holds or
+    `evaluate` raises `EngineUnavailableError` (`EngineUnreachableError` only where nothing of the request was sent to
+    anybody), `DeadlineError` or `CannotDecideError`, none of which holds or
     chains anything of the input. It returns within the deadline that the engine was made with.
     """
 
@@ -31,6 +32,13 @@ class PolicyEngine(Protocol):
 
     def probe(self) -> None:
         """Raise when the engine cannot evaluate now. Called by the readiness check."""
+
+    def is_unreachable(self) -> bool:
+        """Whether nobody listens where the engine should be, and no request can have made it so.
+
+        Found out now, by a connection that has nothing to do with any request. Never raises. An engine that is slow,
+        busy or ill is not unreachable, and neither is one that went away while it had a request of ours.
+        """
 
     def close(self) -> None: ...
 

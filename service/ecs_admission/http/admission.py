@@ -54,7 +54,8 @@ def _review(reviewer: Reviewer, read: Callable[[], Adapted], operation: str | No
         permit=caller.permit,
     )
     decision = answer.decision
-    logger().info(
+    log = logger().warning if decision.outcome is Outcome.FAIL_OPEN else logger().info
+    log(
         "review",
         decision_id=answer.decision_id,
         enforcement_point=enforcement_point,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 
 from ecs_admission.catalogue import Rule
-from ecs_admission.model import Action, Decision, Finding, Fix, JSONObject, Notice, Outcome
+from ecs_admission.model import FAILED_OPEN, Action, Decision, Finding, Fix, JSONObject, Notice, Outcome
 from ecs_admission.remediate.explain import Cause, explain
 
 MAX_WARNING_CHARS = 256
@@ -23,7 +23,8 @@ def review_response(
     catalogue: Mapping[str, Rule],
     receipt: str | None = None,
 ) -> JSONObject:
-    """The `response` of an AdmissionReview. `allowed` is true for nothing but an allow.
+    """The `response` of an AdmissionReview. `allowed` is true for nothing but an allow; one that nobody judged says so
+    in its annotations and warnings.
 
     `receipt` is that of the entry in the decision log, None where there is none.
     """
@@ -41,6 +42,7 @@ def review_response(
         "allowed": allowed,
         "status": status,
         "auditAnnotations": {"decision-id": decision_id, "policy-revision": revision}
+        | ({FAILED_OPEN: decision.reason} if decision.outcome is Outcome.FAIL_OPEN else {})
         | ({} if receipt is None else {"receipt": receipt}),
     }
     if not allowed and decision.patch:

@@ -8,21 +8,27 @@ from typing import Any
 
 import orjson
 
-from ecs_admission.model import JSONObject
+from ecs_admission.model import FAILED_OPEN, JSONObject
 
 Result = Mapping[str, Any]
 """`{"source": {"file", "resource"}, "response": the AdmissionReview response}`."""
 
-_EXIT_CODES = {"undecided": 3, "invalid": 4, "denied": 1, "allowed": 0}
-"""In order of precedence: of several files the first that applies is the exit code."""
+_EXIT_CODES = {"undecided": 3, "invalid": 4, "denied": 1, "failOpen": 0, "allowed": 0}
+"""In order of precedence: of several files the first that applies is the exit code.
+
+A failure that the service ignored is an allow: whoever sets `failurePolicy: Ignore` wants the pipeline to go on.
+"""
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 
 def verdict(response: JSONObject) -> str:
-    """`allowed`, `denied`, `undecided` or `invalid`. What is none of the others is undecided, never allowed."""
+    """`allowed`, `failOpen` (allowed, and judged by nobody), `denied`, `undecided` or `invalid`.
+
+    What is none of the others is undecided, never allowed.
+    """
     if response.get("allowed") is True:
-        return "allowed"
+        return "failOpen" if FAILED_OPEN in _mapping(response.get("auditAnnotations")) else "allowed"
     status = _mapping(response.get("status"))
     if status.get("reason") == "NonCompliant":
         return "denied"
@@ -43,7 +49,7 @@ def json_report(results: Sequence[Result]) -> str:
     results = [
         {**result, "source": {**result["source"], "file": _text(result["source"]["file"])}} for result in results
     ]
-    summary = {name: verdicts.count(name) for name in ("allowed", "denied", "undecided", "invalid")}
+    summary = {name: verdicts.count(name) for name in ("allowed", "failOpen", "denied", "undecided", "invalid")}
     return orjson.dumps({"results": results, "summary": summary}, option=orjson.OPT_INDENT_2).decode()
 
 
@@ -90,7 +96,8 @@ def _block(result: Result) -> Iterator[str]:
     causes = _causes(response)
     name = verdict(response)
     count = f" ({len(causes)} finding{'s' * (len(causes) != 1)})" if causes else ""
-    yield f"{_text(result['source']['file'])}: {name}{count}"
+    said = "failOpen, allowed and judged by nobody" if name == "failOpen" else name
+    yield f"{_text(result['source']['file'])}: {said}{count}"
     if name in ("undecided", "invalid"):
         yield f"  {status.get('reason')}: {status.get('message')}"
     for cause in causes:
