@@ -79,7 +79,7 @@ def test_the_json_report_has_the_shape_that_stays(write: Callable[[str, bytes], 
     assert (result.exit_code, result.stderr) == (1, ADVISORY)
     report = json.loads(result.stdout)
     assert report.keys() == {"results", "summary"}
-    assert report["summary"] == {"allowed": 1, "denied": 1, "undecided": 0, "invalid": 0}
+    assert report["summary"] == {"allowed": 1, "failOpen": 0, "denied": 1, "undecided": 0, "invalid": 0}
     assert [item["source"] for item in report["results"]] == [
         {"file": leaky, "resource": None}, {"file": clean, "resource": None}
     ]  # fmt: skip
@@ -279,7 +279,13 @@ def test_the_program_judges_the_examples_that_ship() -> None:
     assert (done.returncode, done.stderr.decode()) == (0, ADVISORY)
     done = run("check", "--output", "json", "-", stdin=(EXAMPLES / "leaky-task-definition.json").read_bytes())
     assert (done.returncode, done.stderr.decode()) == (1, ADVISORY)
-    assert json.loads(done.stdout)["summary"] == {"allowed": 0, "denied": 1, "undecided": 0, "invalid": 0}
+    assert json.loads(done.stdout)["summary"] == {
+        "allowed": 0,
+        "failOpen": 0,
+        "denied": 1,
+        "undecided": 0,
+        "invalid": 0,
+    }
 
 
 def test_the_program_records_nothing(tmp_path: Path) -> None:
