@@ -28,8 +28,23 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("http", frozenset({"http", "web"})),
     ("pipeline", frozenset({"review", "revision", "tripwires", "policies", "exceptions", "overview", "scaffold"})),
     ("steps", frozenset({"adapt", "project", "enrich", "engines", "decide", "decision_log", "respond"})),
-    ("facts", frozenset({"remediate", "governance", "weakening", "catalogue", "aws", "settings", "telemetry", "auth"})),
-    ("values", frozenset({"model", "places", "private_files"})),
+    (
+        "facts",
+        frozenset(
+            {
+                "remediate",
+                "governance",
+                "weakening",
+                "catalogue",
+                "aws",
+                "settings",
+                "configuration",
+                "telemetry",
+                "auth",
+            }
+        ),
+    ),
+    ("values", frozenset({"model", "places", "private_files", "settings_sources"})),
     ("errors", frozenset({"errors", ""})),
 )
 
@@ -50,6 +65,7 @@ SIDEWAYS = {
     ("tripwires", "revision"): "a revision is what is tried",
     ("app", "activation"): "the composition root has policies activated",
     ("app", "journal"): "and has it recorded",
+    ("configuration", "settings"): "what is shown of the settings",
     ("client", "credentials"): "a client shows who it is",
     ("journal", "activation"): "what is recorded is what becomes active",
     ("engines.sources", "adapt.yaml12"): "one reader of YAML",
@@ -78,7 +94,6 @@ VENDORS = {
     "re2": ("project",),
     "click": ("cli",),
     "pydantic": ("settings",),
-    "pydantic_settings": ("settings",),
     "structlog": ("telemetry",),
     "yaml": ("adapt", "http", "engines", "cli"),
     "jsonpatch": ("cli",),

@@ -37,7 +37,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """See `BaseApplication.load`. Called in each worker."""
         from ecs_admission.wsgi import application
 
-        return application()
+        return application(self._settings)
 
 
 def options(settings: Settings) -> dict[str, Any]:

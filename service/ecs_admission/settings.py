@@ -1,18 +1,21 @@
-"""Every setting of the service, one frozen object, read from `ECS_ADMISSION_*` and checked before anything starts."""
+"""Every setting of the service, one frozen object, read from the environment and a file, checked before all else."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ecs_admission.errors import SettingsError
 from ecs_admission.places import read_places
+from ecs_admission.settings_sources import DEFAULT, read_sources
 
 _TCP = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:/]+):([0-9]{1,5})")
 _HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
@@ -22,13 +25,14 @@ def _default_data_dir() -> Path:
     return Path.home() / ".local" / "state" / "ecs-admission"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings. `docs/reference/settings.md` says the same in prose, and a test compares the two."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ECS_ADMISSION_", frozen=True, hide_input_in_errors=True, extra="ignore"
-    )
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
+    config: Path | None = Field(
+        None, description="TOML file of settings, by their names in lower case without the prefix; environment wins."
+    )
     bind: str = Field("127.0.0.1:8080", description="Where to listen: HOST:PORT, or unix:/path/to/socket.")
     engine: Literal["embedded", "opa"] = Field("embedded", description="What evaluates the policies.")
     opa_url: str = Field(
@@ -130,23 +134,11 @@ class Settings(BaseSettings):
         return data_dir
 
     @model_validator(mode="after")
-    def _check_authentication(self) -> Settings:
-        if self.authentication == "none" and (self.auth_file or self.trusted_proxies or self.proxy_identity_header):
-            raise ValueError("auth_file, trusted_proxies and proxy_identity_header need authentication: required")
-        if self.proxy_identity_header is not None:
-            if not _HEADER.fullmatch(self.proxy_identity_header):
-                raise ValueError("proxy_identity_header: must be letters, digits and hyphens")
-            if not self.trusted_proxies:
-                raise ValueError("proxy_identity_header: needs trusted_proxies, or anybody could send it")
-        return self
-
-    @model_validator(mode="after")
-    def _check_exposure(self) -> Settings:
-        is_exposed = self.authentication == "none" and not is_local(self.bind)
-        if is_exposed and not self.unsafe_bind_without_authentication:
-            raise ValueError("bind: without authentication only a loopback address or a unix socket is accepted")
-        if self.engine == "opa" and urlsplit(self.opa_url).scheme not in ("http", "https", "unix"):
-            raise ValueError("opa_url: must be http://, https:// or unix:///")
+    def _check_rules(self, info: ValidationInfo) -> Settings:
+        wrong = (info.context or {}).get("wrong", frozenset())
+        problems = [problem for names, rule in _RULES if not wrong & names and (problem := rule(self))]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     @property
@@ -197,18 +189,60 @@ class Settings(BaseSettings):
         return self.fingerprint_key_file or self.data_dir / "fingerprint.key"
 
 
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Settings, and where each was set: a variable's name, a file's, or `default`."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def origin(self, name: str) -> str:
+        """Where a setting was set."""
+        return self.origins.get(name, DEFAULT)
+
+
 def read_settings() -> Settings:
     """The settings of this process. Raises `SettingsError` that lists every problem, without the values."""
+    return read_configuration().settings
+
+
+def read_configuration() -> Configuration:
+    """See `read_settings`."""
+    sources = read_sources(Settings.model_fields, LISTS, os.environ)
+    problems = sources.problems
+    if "data_dir" not in sources.values:
+        try:
+            _default_data_dir()
+        except RuntimeError:
+            problems.append("there is no home folder for the data: set ECS_ADMISSION_DATA_DIR")
+            sources.values["data_dir"] = "/"
+    wrong: frozenset[str] = frozenset()
     try:
-        return Settings()
-    except RuntimeError:
-        raise SettingsError("there is no home folder for the data: set ECS_ADMISSION_DATA_DIR") from None
+        settings = Settings.model_validate(sources.values)
     except ValidationError as error:
-        problems = [
-            "  " + ": ".join(filter(None, [".".join(_variable(part) for part in problem["loc"]), problem["msg"]]))
-            for problem in error.errors(include_input=False, include_url=False, include_context=False)
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        wrong = frozenset(str(problem["loc"][0]) for problem in found if problem["loc"])
+        problems += [
+            f"{sources.place(str(problem['loc'][0]))}: {_told(problem['msg'])}" for problem in found if problem["loc"]
         ]
-        raise SettingsError("\n".join(["the settings are not valid:", *problems])) from None
+        problems += _broken_rules(sources.values, wrong)
+    if problems:
+        raise SettingsError("\n".join(["the settings are not valid:", *(f"  {problem}" for problem in problems)]))
+    return Configuration(settings, sources.origins)
+
+
+def _broken_rules(values: Mapping[str, object], wrong: frozenset[str]) -> list[str]:
+    """The rules across settings that do not hold, as far as those settings are right by themselves."""
+    right = {name: value for name, value in values.items() if name not in wrong}
+    try:
+        Settings.model_validate(right, context={"wrong": wrong})
+    except ValidationError as error:
+        return [line for problem in error.errors() for line in _told(problem["msg"]).splitlines()]
+    return []
+
+
+def _told(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def is_local(bind: str) -> bool:
@@ -222,5 +256,48 @@ def is_local(bind: str) -> bool:
         return host == "localhost"
 
 
-def _variable(part: int | str) -> str:
-    return f"ECS_ADMISSION_{part}".upper()
+LISTS = frozenset({"anchors", "policies", "trusted_proxies"})
+"""Settings that are lists separated by commas. A file may give them as arrays."""
+
+
+def _needs_authentication(settings: Settings) -> str | None:
+    named = settings.auth_file or settings.trusted_proxies or settings.proxy_identity_header is not None
+    if settings.authentication == "none" and named:
+        return "auth_file, trusted_proxies and proxy_identity_header need authentication: required"
+    return None
+
+
+def _needs_a_header_name(settings: Settings) -> str | None:
+    name = settings.proxy_identity_header
+    if name is not None and not _HEADER.fullmatch(name):
+        return "proxy_identity_header: must be letters, digits and hyphens"
+    return None
+
+
+def _needs_proxies(settings: Settings) -> str | None:
+    if settings.proxy_identity_header is not None and not settings.trusted_proxies:
+        return "proxy_identity_header: needs trusted_proxies, or anybody could send it"
+    return None
+
+
+def _needs_a_private_address(settings: Settings) -> str | None:
+    is_exposed = settings.authentication == "none" and not is_local(settings.bind)
+    if is_exposed and not settings.unsafe_bind_without_authentication:
+        return "bind: without authentication only a loopback address or a unix socket is accepted"
+    return None
+
+
+def _needs_an_opa_url(settings: Settings) -> str | None:
+    if settings.engine == "opa" and urlsplit(settings.opa_url).scheme not in ("http", "https", "unix"):
+        return "opa_url: must be http://, https:// or unix:///"
+    return None
+
+
+_RULES: tuple[tuple[frozenset[str], Callable[[Settings], str | None]], ...] = (
+    (frozenset({"authentication", "auth_file", "trusted_proxies", "proxy_identity_header"}), _needs_authentication),
+    (frozenset({"proxy_identity_header"}), _needs_a_header_name),
+    (frozenset({"proxy_identity_header", "trusted_proxies"}), _needs_proxies),
+    (frozenset({"authentication", "bind", "unsafe_bind_without_authentication"}), _needs_a_private_address),
+    (frozenset({"engine", "opa_url"}), _needs_an_opa_url),
+)
+"""What must hold across settings, and between which: a rule is not asked where one of them is wrong by itself."""

@@ -22,7 +22,7 @@ KEYS = frozenset(
         # a process beside the workers
         *("companion", "wait_seconds"),
         # the start
-        *("bind", "data_dir", "engine", "revision", "rule_count", "threads", "workers", "weakened"),
+        *("bind", "configuration", "revision", "rule_count", "weakened"),
     }
 )
 """What a log line may hold. Anything else is dropped and counted in `dropped_keys`."""

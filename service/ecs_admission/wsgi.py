@@ -1,4 +1,4 @@
-"""What gunicorn loads in each worker, after fork: `ecs_admission.wsgi:application()`."""
+"""What gunicorn loads in each worker, after fork: `application(settings)`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecs_admission import telemetry
 from ecs_admission.app import Service, create_service
 from ecs_admission.errors import RecordUnavailableError
 from ecs_admission.gunicorn_worker import UNREADABLE
-from ecs_admission.settings import read_settings
+from ecs_admission.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -24,9 +24,8 @@ _M_ARENA_MAX = -8
 _running: list[Service] = []
 
 
-def application() -> Flask:
-    """The application of this worker."""
-    settings = read_settings()
+def application(settings: Settings) -> Flask:
+    """The application of this worker. The settings are the master's: a file that changes since is not half in force."""
     telemetry.configure(settings.log_level)
     os.umask(0o077)
     _share_memory_among_threads()
