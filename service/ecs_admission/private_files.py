@@ -1,11 +1,14 @@
-"""Files of the service's own that hold a key: made once, complete, and readable by nobody else."""
+"""Files that hold a key: made once, complete, and readable by nobody else."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
+
+from ecs_admission.errors import SettingsError
 
 
 def create_once(path: Path, content: bytes) -> None:
@@ -23,3 +26,25 @@ def create_once(path: Path, content: bytes) -> None:
             os.link(draft, path)
     finally:
         os.unlink(draft)
+
+
+def read_private(path: Path) -> bytes:
+    """What is in a file that holds a key. Raises `OSError`, and `SettingsError` when others can read it.
+
+    Nobody but its owner may. A file of root's that a group of this process may read, and nobody else, counts as private
+    too: it was handed to this process by whoever runs it, as Kubernetes does with a Secret in a pod with an fsGroup
+    (mode 0440), and this process could not change its mode.
+    """
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not _is_private(status):
+            mode = stat.S_IMODE(status.st_mode)
+            raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
+        return file.read()
+
+
+def _is_private(status: os.stat_result) -> bool:
+    if not status.st_mode & 0o077:
+        return True
+    is_handed_over = status.st_uid == 0 != os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
+    return is_handed_over and not status.st_mode & 0o037

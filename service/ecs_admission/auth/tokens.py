@@ -21,7 +21,7 @@ from ecs_admission.auth.bindings import Grant, Scope
 from ecs_admission.auth.roles import Role
 from ecs_admission.errors import SettingsError
 from ecs_admission.model import JSONObject
-from ecs_admission.private_files import create_once
+from ecs_admission.private_files import create_once, read_private
 
 PREFIX: Final = "ecsadm_"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -124,12 +124,9 @@ def load_or_create_pepper(path: Path) -> Pepper:
     try:
         if not path.exists():
             _create(path)
-        mode = path.stat().st_mode & 0o777
-        text = path.read_bytes()
+        text = read_private(path)
     except OSError as error:
         raise SettingsError(f"the key of the tokens {path} cannot be read or made: {error.strerror}") from None
-    if mode & 0o077:
-        raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
     try:
         key = bytes.fromhex(text.decode("ascii").strip())
     except (ValueError, UnicodeDecodeError):

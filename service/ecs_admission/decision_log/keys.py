@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ecs_admission.errors import SettingsError
-from ecs_admission.private_files import create_once
+from ecs_admission.private_files import create_once, read_private
 
 _PRIVATE_BEGINNING: Final = b"-----BEGIN PRIVATE KEY-----"
 
@@ -88,12 +88,9 @@ def load_or_create_signing_key(path: Path) -> SigningKey:
     try:
         if not path.exists():
             _create(path)
-        mode = path.stat().st_mode & 0o777
-        content = path.read_bytes()
+        content = read_private(path)
     except OSError as error:
         raise SettingsError(f"the signing key {path} cannot be read or made: {error.strerror}") from None
-    if mode & 0o077:
-        raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
     return _read_private(path, content)
 
 

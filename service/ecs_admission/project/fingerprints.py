@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecs_admission.errors import SettingsError
-from ecs_admission.private_files import create_once
+from ecs_admission.private_files import create_once, read_private
 
 _KEY_BYTES = 32
 _FINGERPRINT_BYTES = 16
@@ -71,12 +71,9 @@ def load_or_create_keys(path: Path) -> tuple[FingerprintKey, ...]:
     try:
         if not path.exists():
             _create(path)
-        mode = path.stat().st_mode & 0o777
-        text = path.read_bytes()
+        text = read_private(path)
     except OSError as error:
         raise SettingsError(f"the fingerprint key {path} cannot be read or made: {error.strerror}") from None
-    if mode & 0o077:
-        raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
     try:
         secrets_read = [bytes.fromhex(line) for line in text.decode("ascii").split()]
     except (ValueError, UnicodeDecodeError):
