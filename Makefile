@@ -39,8 +39,9 @@ run: $(VENV)/.runtime ## Start the service on 127.0.0.1 (PORT=8080), with its da
 		ECS_ADMISSION_LOG_LEVEL=$${ECS_ADMISSION_LOG_LEVEL:-warning} $(BIN)/ecs-admission serve
 
 .PHONY: test
-test: $(VENV)/.dev ## Run every test (gets OPA if it can; what it cannot get is skipped, never with CI=true)
+test: $(VENV)/.dev ## Run every test (gets OPA and Helm if it can; what it cannot get is skipped, never with CI=true)
 	@tools/opa >/dev/null || test "$$CI" != true
+	@tools/helm >/dev/null || test "$$CI" != true
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
 
 .PHONY: lint

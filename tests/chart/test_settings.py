@@ -1,0 +1,124 @@
+"""Chart and service cannot drift apart: what the chart sets, the service knows and accepts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click import Group
+
+from ecs_admission.cli import main
+from ecs_admission.server import _SEALER_SECONDS, options
+from ecs_admission.settings import Settings, is_local, read_settings
+from tests.chart.rendering import GOOD, Container, render
+
+PREFIX = "ECS_ADMISSION_"
+AWAITED: set[str] = set()
+
+NOT_FOR_THE_CHART = {
+    "retention_floor_days": "of `ecs-admission log retain`, which runs where the owner's URL is",
+}
+"""Settings that no values file leads to, and why."""
+
+
+def settings_of(container: Container, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings that the service makes of a container's environment."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+    for name, value in container.environment.items():
+        url = "postgresql://user@db.internal/decisions" if value.startswith("secret ") else value
+        if name.startswith(PREFIX):
+            monkeypatch.setenv(name, url)
+    return read_settings()
+
+
+def ours(values: str) -> list[Container]:
+    """The containers of the image."""
+    return [each for each in render(values).containers() if each.spec["name"] != "opa"]
+
+
+@pytest.mark.parametrize("values", GOOD)
+def test_every_variable_is_a_setting_that_parses(values: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for container in ours(values):
+        names = {name for name in container.environment if name.startswith(PREFIX)}
+        assert set() == names - known - AWAITED, container.owner
+        settings_of(container, monkeypatch)
+
+
+def test_every_setting_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--set", "unsafe.ephemeralDataDir=true", "--set", "unsafe.bindWithoutAuthentication=true")
+    containers = [
+        each for values in GOOD for each in [*ours(values), render(values, *options).container("ecs-admission")]
+    ]
+    rendered = {name for container in containers for name in container.environment}
+    missing = {name for name in Settings.model_fields if f"{PREFIX}{name.upper()}" not in rendered}
+    assert set(NOT_FOR_THE_CHART) == missing
+
+
+@pytest.mark.parametrize("values", GOOD)
+def test_every_command_is_one_of_the_program(values: str) -> None:
+    for container in ours(values):
+        assert ["/opt/ecs-admission/bin/ecs-admission"] == container.spec["command"]
+        command: object = main
+        for argument in container.spec["args"]:
+            if argument.startswith("--"):
+                flags = {flag for each in command.params for flag in each.opts}  # type: ignore[attr-defined]
+                assert argument.partition("=")[0] in flags
+            else:
+                assert isinstance(command, Group)
+                command = command.get_command(None, argument)  # type: ignore[arg-type]
+                assert command is not None, argument
+
+
+@pytest.mark.parametrize("values", GOOD)
+def test_every_file_that_a_setting_names_is_mounted(values: str) -> None:
+    for container in ours(values):
+        mounts = {Path(mount["mountPath"]) for mount in container.spec["volumeMounts"]}
+        named = [value for value in container.environment.values() if value.startswith("/")]
+        named += [part for argument in container.spec["args"] for part in argument.split("=")[1:] if part[0] == "/"]
+        for value in named:
+            for path in map(Path, value.split(",")):
+                assert mounts & {path, *path.parents}, f"{container.owner}: {path}"
+
+
+@pytest.mark.parametrize("values", GOOD)
+def test_ports_and_probes_are_those_of_the_service(values: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = render(values)
+    service = rendered.container("ecs-admission")
+    settings = settings_of(service, monkeypatch)
+    ports = {port["name"]: port["containerPort"] for port in service.spec["ports"]}
+    assert int(settings.bind.rpartition(":")[2]) == ports["http"]
+    assert not is_local(settings.bind)
+    routes = (Path(__file__).parents[2] / "service/ecs_admission/http/health.py").read_text()
+    for name, path in (("startup", "/healthz"), ("liveness", "/healthz"), ("readiness", "/readyz")):
+        probe = service.spec[f"{name}Probe"]
+        assert {"path": path, "port": "http"} == probe["httpGet"]
+        assert f'routes.get("{path}")' in routes
+    readiness = service.spec["readinessProbe"]
+    assert readiness["timeoutSeconds"] > settings.engine_deadline_seconds + settings.record_deadline_seconds
+    [port] = rendered.one("Service")["spec"]["ports"]
+    assert port["targetPort"] in ports
+
+
+@pytest.mark.parametrize("values", GOOD)
+def test_a_pod_is_not_killed_while_it_ends(values: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    container = render(values).container("ecs-admission")
+    settings = settings_of(container, monkeypatch)
+    needed = options(settings)["graceful_timeout"] + _SEALER_SECONDS
+    assert container.pod["terminationGracePeriodSeconds"] > needed
+
+
+def test_where_the_log_is_a_database_its_keys_and_its_sealer_are_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for values in ("postgresql-values.yaml", "opa-values.yaml"):
+        service, sealer = (render(values).container(name) for name in ("ecs-admission", "sealer"))
+        assert "off" == settings_of(service, monkeypatch).sealer
+        assert settings_of(sealer, monkeypatch).anchor_places
+        assert re.search(r"--key=\S+", " ".join(sealer.spec["args"]))
+
+
+def test_without_anchors_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--set", "anchors.existingClaim=", "--set", "unsafe.noAnchors=true")
+    service = render("sqlite-values.yaml", *options).container("ecs-admission")
+    assert () == settings_of(service, monkeypatch).anchor_places
