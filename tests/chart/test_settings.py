@@ -9,7 +9,7 @@ import pytest
 from click import Group
 
 from ecs_admission.cli import main
-from ecs_admission.server import _SEALER_SECONDS, options
+from ecs_admission.server import companions, options
 from ecs_admission.settings import Settings, is_local, read_settings
 from tests.chart.rendering import GOOD, Container, render
 
@@ -17,6 +17,7 @@ PREFIX = "ECS_ADMISSION_"
 AWAITED: set[str] = set()
 
 NOT_FOR_THE_CHART = {
+    "config": "the values are the file: a second place for settings would be one too many",
     "retention_floor_days": "of `ecs-admission log retain`, which runs where the owner's URL is",
 }
 """Settings that no values file leads to, and why."""
@@ -106,7 +107,7 @@ def test_ports_and_probes_are_those_of_the_service(values: str, monkeypatch: pyt
 def test_a_pod_is_not_killed_while_it_ends(values: str, monkeypatch: pytest.MonkeyPatch) -> None:
     container = render(values).container("ecs-admission")
     settings = settings_of(container, monkeypatch)
-    needed = options(settings)["graceful_timeout"] + _SEALER_SECONDS
+    needed = options(settings)["graceful_timeout"] + sum(each.end_seconds for each in companions(settings))
     assert container.pod["terminationGracePeriodSeconds"] > needed
 
 
