@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Event, Thread, current_thread
 
@@ -13,11 +14,13 @@ import pytest
 
 from ecs_admission.activation import Activation, Active, follow
 from ecs_admission.adapt.submission import Adapted, read_operation
+from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.engines.pack import Pack
 from ecs_admission.enrich.inventory import NoInventory
-from ecs_admission.errors import EngineUnavailableError, PolicyError
-from ecs_admission.model import JSONObject, Outcome, Refusal, UserInfo
+from ecs_admission.errors import PolicyError, PolicyUnavailableError
+from ecs_admission.model import Evaluation, JSONObject, Outcome, PolicyInput, Refusal, UserInfo
+from ecs_admission.policies import load_policies
 from ecs_admission.project.detectors.protocol import Detector
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Answer, Reviewer, do_not_record
@@ -39,26 +42,33 @@ LEAKY = environment([("DB_PASSWORD", "Orange-7-Boat")])
 class Followed:
     """An activation over one layer, with all that it told."""
 
-    def __init__(self, place: Path, detectors: tuple[Detector, ...], key: FingerprintKey) -> None:
+    def __init__(
+        self, place: Path, detectors: tuple[Detector, ...], key: FingerprintKey, *, is_followed: bool = False
+    ) -> None:
         self.place = folder(place, {"config/environments/data.yaml": HARD})
         self.engines: list[Watched] = []
         self.changes: list[Active] = []
         self.refusals: list[Refusal] = []
         self.now = float(NOW)
+        self._is_followed = is_followed
         self._detectors, self._key = detectors[1:], key
-        self.activation = Activation([self.place], self.prepare, clock=lambda: self.now)
+        self.activation = Activation(
+            [self.place], self.prepare, clock=lambda: self.now, is_followed=is_followed
+        )  # fmt: skip
         self.reviewer = Reviewer(
             self.activation.active.revision, inventory=NoInventory(), recorder=do_not_record, on_error=_fail,
             clock=lambda: self.now,
         )  # fmt: skip
         self.activation.on_change = self._change
+        self.reviewer.find = self.activation.find
         self.activation.on_refusal = self.refusals.append
 
     def prepare(self, pack: Pack) -> Revision:
-        engine = Watched(pack)
+        engine = Server(pack) if self._is_followed else Watched(pack)
         self.engines.append(engine)
         revision = prepare(pack, engine=engine, detectors=self._detectors, key=self._key, now=self.now)
-        check_revision(revision)
+        if not self._is_followed:
+            check_revision(revision)
         return revision
 
     def _change(self, active: Active) -> None:
@@ -285,21 +295,126 @@ def test_a_review_is_by_the_revision_that_it_began_with(followed: Followed) -> N
     assert followed.ask().decision.outcome is Outcome.ALLOWED
 
 
-def test_an_engine_is_closed_when_the_second_revision_after_it_comes(followed: Followed) -> None:
+def test_an_engine_is_closed_when_nobody_judges_by_it_any_more(followed: Followed) -> None:
     followed.write(SOFT)
-    assert [engine.is_closed for engine in followed.engines] == [False, False]
+    assert [engine.is_closed for engine in followed.engines] == [True, False]
     followed.write(HARD)
-    assert [engine.is_closed for engine in followed.engines] == [True, False, False]
+    followed.changes.clear()
+    assert [engine.is_closed for engine in followed.engines] == [True, True, False]
 
 
-def test_a_review_that_outlives_two_changes_is_no_allow(followed: Followed) -> None:
-    reviewer = followed.reviewer
-    errors: list[Exception] = []
-    reviewer._on_error = errors.append
-    answer = during(followed, SOFT, HARD)
-    assert answer.decision.outcome in (Outcome.DENIED, Outcome.UNDECIDED)
-    assert answer.response["allowed"] is False
-    assert all(isinstance(error, EngineUnavailableError) for error in errors)
+def test_a_review_that_outlives_many_changes_is_decided(followed: Followed) -> None:
+    before = followed.id
+    answer = during(followed, SOFT, HARD, SOFT)
+    assert answer.decision.outcome is Outcome.DENIED
+    assert answer.response["auditAnnotations"]["policy-revision"] == before
+    followed.changes.clear()
+    assert [engine.is_closed for engine in followed.engines] == [True, True, True, False]
+
+
+class Server(Watched):
+    """An engine that follows on its own: an answer is by what it has got, whatever it is asked by."""
+
+    has: Pack | None = None
+
+    def evaluate(self, policy_input: PolicyInput) -> Evaluation:
+        assert Server.has is not None
+        engine = EmbeddedEngine(Server.has, threads=1, deadline_seconds=30.0)
+        try:
+            return engine.evaluate(policy_input)
+        finally:
+            engine.close()
+
+
+class TestServerThatFollows:
+    """An OPA server gets policies in its own time: those before, those that are incoming, and others."""
+
+    @pytest.fixture
+    def rolled(
+        self, tmp_path: Path, detectors: tuple[Detector, ...], key: FingerprintKey, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Followed]:
+        made = Followed(tmp_path / "layer", detectors, key, is_followed=True)
+        yield made
+        for engine in made.engines:
+            engine.close()
+
+    def packs(self, followed: Followed, *texts: str) -> list[Pack]:
+        return [load_policies([folder(followed.place.parent / str(number), {
+            "config/environments/data.yaml": text})], now=NOW).pack for number, text in enumerate(texts)]  # fmt: skip
+
+    def test_a_revision_is_incoming_until_the_server_has_judged_by_it(self, rolled: Followed) -> None:
+        hard, soft = self.packs(rolled, HARD, SOFT)
+        Server.has = hard
+        before = rolled.id
+        rolled.write(SOFT)
+        assert (rolled.id, rolled.changes) == (before, [])
+        assert rolled.activation.newest.revision.id == soft.revision
+        answer = rolled.ask()
+        assert answer.decision.outcome is Outcome.DENIED
+        assert answer.response["auditAnnotations"]["policy-revision"] == before
+        Server.has = soft
+        answer = rolled.ask()
+        assert answer.decision.outcome is Outcome.ALLOWED
+        assert answer.response["auditAnnotations"]["policy-revision"] == soft.revision == rolled.id
+        assert [active.revision.id for active in rolled.changes] == [soft.revision]
+        assert rolled.activation.incoming is None
+        # Another server behind the same address may still have the one before, and answers by it.
+        Server.has = hard
+        assert rolled.ask().response["auditAnnotations"]["policy-revision"] == before
+        assert (rolled.id, len(rolled.changes)) == (soft.revision, 1)
+
+    def test_one_that_reaches_the_server_first_is_looked_for(self, rolled: Followed) -> None:
+        hard, soft = self.packs(rolled, HARD, SOFT)
+        folder(rolled.place, {"config/environments/data.yaml": SOFT})
+        Server.has = soft
+        assert rolled.ask().decision.outcome is Outcome.ALLOWED
+        assert rolled.id == soft.revision != hard.revision
+
+    def test_one_that_nobody_knows_is_no_allow_and_named(self, rolled: Followed) -> None:
+        (Server.has,) = self.packs(rolled, SOFT)
+        drafts: list[EntryDraft] = []
+        rolled.reviewer._recorder = drafts.append
+        answer = rolled.ask()
+        assert (answer.decision.outcome, answer.decision.error_code) == (Outcome.UNDECIDED, "wrong-revision")
+        assert drafts[0].document["policy"]["revision"] == Server.has.revision != rolled.id
+        assert answer.response["auditAnnotations"]["policy-revision"] == Server.has.revision
+
+    def test_what_no_revision_is_called_is_not_repeated(self, rolled: Followed) -> None:
+        (soft,) = self.packs(rolled, SOFT)
+        Server.has = replace(soft, data={**soft.data, "revision": {"id": "a text of somebody's making"}})
+        answer = rolled.ask()
+        assert answer.decision.error_code == "wrong-revision"
+        assert "somebody" not in repr(answer)
+
+    def test_one_that_is_taken_back_before_the_server_had_it_is_forgotten(self, rolled: Followed) -> None:
+        (Server.has,) = self.packs(rolled, HARD)
+        rolled.write(SOFT)
+        rolled.write(HARD)
+        assert (rolled.activation.incoming, rolled.changes, len(rolled.engines)) == (None, [], 2)
+        assert (
+            rolled.activation.newest.revision.id
+            == rolled.id
+            == rolled.ask().response["auditAnnotations"]["policy-revision"]
+        )
+
+
+class TestPassingCauses:
+    def test_what_could_not_be_read_is_read_again_though_nothing_has_changed(
+        self, followed: Followed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("ecs_admission.activation.load_policies", _unavailable)
+            followed.write(SOFT)
+            followed.activation.check()
+            followed.activation.check()
+        assert [refusal.reason for refusal in followed.refusals] == ["the source does not answer"]
+        followed.activation.check()
+        assert followed.activation.refused is None
+        assert followed.ask().decision.outcome is Outcome.ALLOWED
+
+
+def _unavailable(*_: object, **__: object) -> None:
+    raise PolicyUnavailableError("the source does not answer")
 
 
 def test_checks_at_once_do_something_once(followed: Followed) -> None:

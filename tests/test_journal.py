@@ -108,6 +108,9 @@ class _Activation:
     on_change: Any = None
     on_refusal: Any = None
 
+    def find(self, _: str) -> None:
+        """There is no other revision."""
+
 
 def test_a_process_says_what_it_starts_with(log: DecisionLog, revision: Revision) -> None:
     (start,) = log.reader.list_entries(kind="node_start").items

@@ -22,7 +22,18 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "composition",
         frozenset(
-            {"app", "advisory", "client", "activation", "survey", "journal", "credentials", "replay", "verification"}
+            {
+                "app",
+                "advisory",
+                "client",
+                "activation",
+                "survey",
+                "journal",
+                "credentials",
+                "replay",
+                "verification",
+                "fitness",
+            }
         ),
     ),
     ("http", frozenset({"http", "web"})),
@@ -66,6 +77,9 @@ SIDEWAYS = {
     ("app", "activation"): "the composition root has policies activated",
     ("app", "journal"): "and has it recorded",
     ("configuration", "settings"): "what is shown of the settings",
+    ("app", "fitness"): "and has them tried",
+    ("fitness", "activation"): "what is tried is what is active",
+    ("journal", "fitness"): "and that it is not fit is recorded",
     ("client", "credentials"): "a client shows who it is",
     ("journal", "activation"): "what is recorded is what becomes active",
     ("engines.sources", "adapt.yaml12"): "one reader of YAML",

@@ -1,25 +1,35 @@
 """Which revision judges: the one that passed every check, until another one has.
 
 All or nothing. What cannot be read, does not check or lets a tripwire through leaves the active revision as it is, and
-says why.
+says why. What fails for a passing cause, such as a file that goes while it is read, is tried again at the next look.
+
+An OPA server gets its policies on its own. A new revision is then incoming until the server has first judged by it, and
+the one before stays known: during a roll either may answer, both having passed every check here.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, Protocol
 
+from ecs_admission.engines.bundles.format import Release
+from ecs_admission.engines.bundles.served import ServedBundle, serve_merged, serve_signed
 from ecs_admission.engines.pack import Pack
-from ecs_admission.errors import AdmissionError
+from ecs_admission.errors import AdmissionError, PolicyUnavailableError
 from ecs_admission.model import Refusal
 from ecs_admission.policies import Policies, load_policies, signature
 from ecs_admission.revision import Revision
 
 Prepare = Callable[[Pack], Revision]
 """Builds a revision of a pack, with an engine of its own, and tries it. Raises `AdmissionError`."""
+
+UNKNOWN_PAUSE_SECONDS: Final = 2.0
+"""Between two looks for a revision that an engine answered by and nobody here knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,64 +38,127 @@ class Active:
 
     revision: Revision
     weakened: tuple[str, ...]
+    release: Release | None = None
+    bundle: ServedBundle | None = field(default=None, repr=False)
+    signed: ServedBundle | None = field(default=None, repr=False)
 
 
 class Activation:
-    """Follows the places of the policies. `check` may be called from any thread; one at a time does something."""
+    """Follows the places of the policies. `check` may be called from any thread; one at a time does something.
+
+    `is_followed` says that the engine is a server which follows on its own, and answers by what it has.
+    """
 
     def __init__(
-        self, places: Sequence[Path], prepare: Prepare, *, clock: Callable[[], float] = time.time
-    ) -> None:  # fmt: skip
+        self,
+        places: Sequence[Path],
+        prepare: Prepare,
+        *,
+        clock: Callable[[], float] = time.time,
+        is_followed: bool = False,
+    ) -> None:
         """Activate what is there. Raises `PolicyError`: a service without a revision cannot start."""
         self._places = tuple(places)
         self._prepare = prepare
         self._clock = clock
-        self._lock = threading.Lock()
-        self._retired: Revision | None = None
-        self._signature = signature(self._places)
+        self._is_followed = is_followed
+        self._lock = threading.RLock()
+        self._seen: Hashable = signature(self._places)
+        self._unknown_until = 0.0
+        self.previous: Active | None = None
+        self.incoming: Active | None = None
         self.active = self._prepared(load_policies(self._places, now=clock()))
         self.refused: Refusal | None = None
         self.on_change: Callable[[Active], None] = lambda _: None
         self.on_refusal: Callable[[Refusal], None] = lambda _: None
 
+    @property
+    def newest(self) -> Active:
+        """The newest revision that passed every check: what a server that follows has to get."""
+        return self.incoming or self.active
+
     def check(self) -> None:
         """Activate what is there now, where it has changed. Never raises for what is wrong with it."""
         with self._lock:
-            found = signature(self._places)
-            if found == self._signature:
-                return
-            self._signature = found
+            found: Hashable = None
             try:
-                policies = load_policies(self._places, now=self._clock())
-                if policies.pack.revision != self.active.revision.id:
-                    self._replace(self._prepared(policies))
-            except (AdmissionError, OSError) as error:
+                found = signature(self._places)
+                if found == self._seen:
+                    return
+                self._take(load_policies(self._places, now=self._clock()))
+            except (PolicyUnavailableError, OSError) as error:
                 # A file may go while it is read. Whatever it is, the thread that follows has to live on.
-                reason = str(error) if isinstance(error, AdmissionError) else "the policies cannot be read"
-                self.refused = Refusal(reason, int(self._clock()))
-                self.on_refusal(self.refused)
-                return
-            self.refused = None
+                self._seen = None
+                self._refuse(str(error) if isinstance(error, AdmissionError) else "the policies cannot be read")
+            except AdmissionError as error:
+                self._seen = found
+                self._refuse(str(error))
+            else:
+                self._seen, self.refused = found, None
+
+    def find(self, revision_id: str) -> Revision | None:
+        """A revision other than the active one that an engine answered by, None where nobody here knows it.
+
+        The first answer by the one that is incoming makes it the active one. One that is unknown may have been
+        published a moment ago, and reached the engine first: the places are looked at, once in a while.
+        """
+        with self._lock:
+            found = self._known(revision_id)
+            if found is None and time.monotonic() >= self._unknown_until:
+                self.check()
+                found = self._known(revision_id)
+                self._unknown_until = 0.0 if found else time.monotonic() + UNKNOWN_PAUSE_SECONDS
+            return found
+
+    def _known(self, revision_id: str) -> Revision | None:
+        if self.incoming is not None and self.incoming.revision.id == revision_id:
+            self._activate(self.incoming)
+            return self.active.revision
+        known = (self.active, self.previous)
+        return next((each.revision for each in known if each is not None and each.revision.id == revision_id), None)
+
+    def _take(self, policies: Policies) -> None:
+        revision_id = policies.pack.revision
+        if revision_id == self.active.revision.id:
+            self.incoming = None
+        elif self.incoming is None or revision_id != self.incoming.revision.id:
+            prepared = self._prepared(policies)
+            if self._is_followed:
+                self.incoming = prepared
+            else:
+                self._activate(prepared)
 
     def _prepared(self, policies: Policies) -> Active:
-        return Active(self._prepare(policies.pack), policies.weakened)
+        pack, revision = policies.pack, self._prepare(policies.pack)
+        # Reviews that began with a revision go on with it, however many come after. Its engine closes with the last.
+        weakref.finalize(revision, revision.engine.close).atexit = False
+        return Active(revision, policies.weakened, pack.release, serve_merged(pack), serve_signed(pack))
 
-    def _replace(self, active: Active) -> None:
-        # Reviews that began with the revision before may still run: its engine is closed when the next one goes.
-        retired, self._retired = self._retired, self.active.revision
-        self.active = active
+    def _activate(self, active: Active) -> None:
+        self.previous = self.active if self._is_followed else None
+        self.active, self.incoming = active, None
         self.on_change(active)
-        if retired is not None:
-            retired.engine.close()
+
+    def _refuse(self, reason: str) -> None:
+        if self.refused is not None and self.refused.reason == reason:
+            return  # it was told, and is tried again
+        self.refused = Refusal(reason, int(self._clock()))
+        self.on_refusal(self.refused)
 
 
-def follow(activation: Activation, *, every_seconds: float) -> threading.Event:
+class Followed(Protocol):
+    """What is looked at again and again."""
+
+    def check(self) -> None: ...
+
+
+def follow(followed: Followed, *, every_seconds: float, stop: threading.Event | None = None) -> threading.Event:
     """Check from a thread of its own until the returned event is set."""
-    stop = threading.Event()
+    stop = stop or threading.Event()
 
     def run() -> None:
         while not stop.wait(every_seconds):
-            activation.check()
+            followed.check()
 
     if every_seconds > 0:
         threading.Thread(target=run, name="policies", daemon=True).start()

@@ -20,10 +20,12 @@ from ecs_admission.engines.pack import Pack
 from ecs_admission.engines.protocol import PolicyEngine
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.errors import AdmissionError, RecordUnavailableError, SettingsError
+from ecs_admission.fitness import Fitness
 from ecs_admission.http import create_flask
 from ecs_admission.http.auth import Access
+from ecs_admission.http.bundles import ServedPolicies
 from ecs_admission.journal import Journal, start_entry, stop_entry
-from ecs_admission.model import new_decision_id
+from ecs_admission.model import Standing, new_decision_id
 from ecs_admission.policies import Policies, load_policies
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector, warm_cache
 from ecs_admission.project.fingerprints import load_or_create_key, load_or_create_keys
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
 
     from ecs_admission.auth.proxies import TrustedProxies
     from ecs_admission.auth.rules import AuthRules
+
+
+_FITNESS_LOOK_SECONDS = 0.5
+"""How often it is looked whether policies are to be tried: once a minute, and soon again where they are not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,9 @@ def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...
     `unreadable` are the errors that the HTTP server raises for a body whose framing is broken.
     """
     prepare_data_dir(settings)
-    activation = Activation(settings.policy_places, _preparing(settings))
+    is_followed = settings.engine == "opa"
+    activation = Activation(settings.policy_places, _preparing(settings), is_followed=is_followed)
+    fitness = Fitness(activation, is_tried=not is_followed)
     log_key, keys = load_or_create_signing_key(settings.log_key_file), _key_ids(settings)
     log = DecisionLog.open(
         settings.log_url,
@@ -83,17 +91,25 @@ def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...
     journal = Journal(record, reviewer)
     journal.note_rotations(log.reader, keys, writer=log.writer)
     journal.follow(activation)
+    journal.follow_fitness(fitness)
     stop = follow(activation, every_seconds=settings.policies_poll_seconds)
+    follow(fitness, every_seconds=_FITNESS_LOOK_SECONDS, stop=stop)
     access = _make_access(settings, log, record)
     app = create_flask(
         reviewer,
         log.reader,
         unreadable,
-        refused=lambda: activation.refused,
+        standing=partial(_standing, activation, fitness),
+        served=lambda: ServedPolicies(activation.newest.bundle, activation.newest.signed),
         access=access,
         fingerprint_keys=load_or_create_keys(settings.key_file),
     )
     return Service(app, log, reviewer, stop, access)
+
+
+def _standing(activation: Activation, fitness: Fitness) -> Standing:
+    incoming = activation.incoming
+    return Standing(fitness.unfit, activation.refused, incoming.revision.id if incoming else None)
 
 
 def _make_access(settings: Settings, log: DecisionLog, record: Recorder) -> Access:

@@ -96,5 +96,9 @@ class PolicyError(AdmissionError):
         self.reason_text = reason
 
 
+class PolicyUnavailableError(PolicyError):
+    """Policies could not be got for a cause that may pass: the next attempt may work though nothing has changed."""
+
+
 class SettingsError(AdmissionError):
     """The service refuses to start as configured. The text lists every problem found."""

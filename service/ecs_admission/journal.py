@@ -13,14 +13,15 @@ from typing import Any
 
 from ecs_admission.activation import Activation, Active
 from ecs_admission.decision_log.entries import EntryDraft, NodeKind, build_event_draft, build_node_draft
-from ecs_admission.decision_log.events import Event, keys_rotated, policies_activated, policies_refused
+from ecs_admission.decision_log.events import Event, keys_rotated, policies_activated, policies_refused, policies_tried
 from ecs_admission.decision_log.policies_at import with_policy
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import AdmissionError
+from ecs_admission.fitness import Fitness
 from ecs_admission.model import JSONObject, Refusal, new_decision_id
 from ecs_admission.review import Recorder, Reviewer
 from ecs_admission.revision import Revision
-from ecs_admission.telemetry import log_error, log_refusal, log_revision
+from ecs_admission.telemetry import log_error, log_fitness, log_refusal, log_revision
 
 _STARTS = 20
 """How many starts back the keys of a process before this one are looked for."""
@@ -64,6 +65,11 @@ class Journal:
         """Have the reviewer judge by what becomes active, and the log say so."""
         activation.on_change = self._change
         activation.on_refusal = self._refuse
+        self.reviewer.find = activation.find
+
+    def follow_fitness(self, fitness: Fitness) -> None:
+        """Have the log say when what judges stops being fit to, and when it is again."""
+        fitness.on_change = self._try
 
     def note(self, events: Iterable[Event]) -> None:
         """Record events of the service itself, as far as the log can be written."""
@@ -112,6 +118,10 @@ class Journal:
     def _refuse(self, refusal: Refusal) -> None:
         log_refusal(refusal)
         self.note([policies_refused(refusal)])
+
+    def _try(self, unfit: Refusal | None) -> None:
+        log_fitness(unfit)
+        self.note([policies_tried(unfit)])
 
 
 def _now_us() -> int:

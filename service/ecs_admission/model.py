@@ -229,6 +229,16 @@ class Refusal:
     since: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the policies of a process stand: `unfit` says why those that judge are not fit to, `refused` why others that
+    are in place do not judge, and `incoming` is the revision that an OPA server is still to get."""
+
+    unfit: Refusal | None = None
+    refused: Refusal | None = None
+    incoming: str | None = None
+
+
 def new_decision_id() -> str:
     """A UUID of version 7 (RFC 9562): ordered by time, so that an index over it stays compact."""
     milliseconds = time.time_ns() // 1_000_000

@@ -6,6 +6,7 @@ broad `except` of the package is in this module: whatever goes wrong becomes a d
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -38,12 +39,24 @@ from ecs_admission.remediate.proposals import Setting
 from ecs_admission.respond.admission_review import review_response
 from ecs_admission.revision import Revision
 
+_REVISION = re.compile(r"sha256:[0-9a-f]{64}")
+"""What is recorded of a revision that an engine names: its text is the engine's, and could be anything."""
+
 Recorder = Callable[[EntryDraft], object]
 """Makes an entry durable, or raises `RecordUnavailableError`. The `Entry` that it returns is what a receipt names."""
 
 
 Permit = Callable[[DeployContext, str | None], None]
 """Raises `ForbiddenError` where a request for a place and a family (`decide.subject`) is not the caller's to make."""
+
+
+Find = Callable[[str], Revision | None]
+"""Gives a revision that passed every check, by its id, where an engine answered by that one and not by the active."""
+
+
+def find_none(_: str) -> Revision | None:
+    """For an engine that has one revision alone."""
+    return None
 
 
 def permit_everything(_: DeployContext, __: str | None) -> None:
@@ -65,12 +78,21 @@ class Answer:
     timings_us: dict[str, int]
 
 
+class _AnotherRevisionError(Exception):
+    """The engine answered by a revision that is known, and is not the one that projected."""
+
+    def __init__(self, revision: Revision) -> None:
+        super().__init__()
+        self.revision = revision
+
+
 @dataclass(slots=True)
 class _Trail:
     """What is known of a review so far, for the record of one that breaks off."""
 
     decision_id: str
     revision: Revision
+    judged_by: str | None = None
     request: AdmissionRequest | None = None
     adapted: Adapted | None = None
     policy_input: PolicyInput | None = None
@@ -85,11 +107,16 @@ class _Trail:
         try:
             yield
         finally:
-            self.timings_us[name] = (time.perf_counter_ns() - begin) // 1000
+            spent = (time.perf_counter_ns() - begin) // 1000
+            self.timings_us[name] = self.timings_us.get(name, 0) + spent
 
 
 class Reviewer:
-    """Judges requests, one call each. Thread-safe."""
+    """Judges requests, one call each. Thread-safe.
+
+    `find` gives the revision that an engine answered by where that is not the active one: an OPA server follows in its
+    own time. The request is then judged anew by that one, since the revision that projects is the one that judges.
+    """
 
     def __init__(
         self,
@@ -101,6 +128,7 @@ class Reviewer:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.revision = revision
+        self.find: Find = find_none
         self._inventory = inventory
         self._recorder = recorder
         self._on_error = on_error
@@ -155,9 +183,29 @@ class Reviewer:
         now: int,
         permit: Permit,
     ) -> Decision:
+        with trail.step("adapt"):
+            trail.adapted = read()
+        judge = partial(self._judge_by, trail, user=user, enforcement_point=enforcement_point, now=now, permit=permit)
+        try:
+            return judge(trail.adapted)
+        except _AnotherRevisionError as error:
+            trail.revision = error.revision
+        # Once: an engine that goes back and forth between two proves nothing about either.
+        return judge(trail.adapted, may_switch=False)
+
+    def _judge_by(
+        self,
+        trail: _Trail,
+        adapted: Adapted,
+        *,
+        user: UserInfo,
+        enforcement_point: str,
+        now: int,
+        permit: Permit,
+        may_switch: bool = True,
+    ) -> Decision:
         revision = trail.revision
         with trail.step("adapt"):
-            adapted = trail.adapted = read()
             request = trail.request = self._settle(adapted, trail, user, enforcement_point, now)
         with trail.step("project"):
             location = revision.locations[request.operation]
@@ -175,6 +223,11 @@ class Reviewer:
                 if _is_ignored(request, policy_input, revision):
                     return let_through(error, request)
                 raise
+            if evaluation.revision != revision.id and _REVISION.fullmatch(evaluation.revision):
+                trail.judged_by = evaluation.revision
+                other = self.find(evaluation.revision) if may_switch else None
+                if other is not None:
+                    raise _AnotherRevisionError(other)
         with trail.step("decide"):
             decision = decide(
                 request,
@@ -239,7 +292,7 @@ class Reviewer:
                 now=int(now),
                 user=user,
                 engine=revision.engine.name,
-                revision=revision.id,
+                revision=trail.judged_by or revision.id,
                 timings_us=trail.timings_us,
                 body=policy_input.body if policy_input else None,
                 inventory=trail.inventory,
@@ -254,7 +307,7 @@ class Reviewer:
             decision,
             uid=uid,
             decision_id=trail.decision_id,
-            revision=trail.revision.id,
+            revision=trail.judged_by or trail.revision.id,
             catalogue=trail.revision.governance.catalogue,
             receipt=trail.receipt,
         )

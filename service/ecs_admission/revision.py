@@ -17,7 +17,7 @@ from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.project.projection import Projector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Revision:
     """Everything of one revision. The revision that projects is the revision that judges."""
 

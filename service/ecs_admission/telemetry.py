@@ -63,6 +63,14 @@ def log_refusal(refusal: Refusal) -> None:
     logger().error("policies refused", reason=refusal.reason)
 
 
+def log_fitness(unfit: Refusal | None) -> None:
+    """Log that what judges is no longer fit to, and why, or that it is again."""
+    if unfit is not None:
+        logger().error("policies not fit to judge", reason=unfit.reason)
+    else:
+        logger().info("policies fit to judge")
+
+
 def frames(error: BaseException) -> list[str]:
     """The last frames of a traceback as file:line function, innermost last."""
     extracted = traceback.extract_tb(error.__traceback__)[-8:]

@@ -16,11 +16,12 @@ from functools import partial
 import orjson
 
 from ecs_admission.adapt.submission import read_operation
+from ecs_admission.engines.protocol import PolicyEngine
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.errors import PolicyError
 from ecs_admission.model import Evaluation, JSONObject, Outcome, PolicyInput, UserInfo
 from ecs_admission.project.disclosure import looks_random
-from ecs_admission.review import Answer, Reviewer, do_not_record
+from ecs_admission.review import Answer, Find, Reviewer, do_not_record, find_none
 from ecs_admission.revision import Revision
 
 _USER = UserInfo("system:tripwire")
@@ -37,12 +38,18 @@ class Tripwire:
     document: JSONObject
 
 
-def check_revision(revision: Revision) -> None:
-    """Try a revision. Raises `PolicyError` that says what it let through, did not decide, or repeated."""
-    witness = _Witness(revision)
-    reviewer = Reviewer(
-        replace(revision, engine=witness), inventory=NoInventory(), recorder=do_not_record, on_error=_ignore
-    )
+def check_revision(revision: Revision, *, find: Find = find_none) -> None:
+    """Try a revision. Raises `PolicyError` that says what it let through, did not decide, or repeated.
+
+    `find` gives a revision that an engine may answer by instead; see `Reviewer`.
+    """
+    seen: list[Evaluation] = []
+
+    def watched(found: Revision) -> Revision:
+        return replace(found, engine=_Witness(found.engine, seen))
+
+    reviewer = Reviewer(watched(revision), inventory=NoInventory(), recorder=do_not_record, on_error=_ignore)
+    reviewer.find = lambda revision_id: watched(found) if (found := find(revision_id)) is not None else None
     canary = _canary()
     for tripwire in (*_tripwires(), *_canaries(canary)):
         answer = _ask(reviewer, tripwire)
@@ -50,7 +57,7 @@ def check_revision(revision: Revision) -> None:
             why = answer.decision.error_code or answer.decision.outcome.value
             message = f"{tripwire.name} has to be denied, and is not: {answer.decision.message} ({why})"
             raise PolicyError(f"the policies are not fit to judge: {message}")
-    if any(canary in repr(evaluation) for evaluation in witness.seen):
+    if any(canary in repr(evaluation) for evaluation in seen):
         raise PolicyError("the policies are not fit to judge: a finding repeats a text of the request")
 
 
@@ -130,15 +137,15 @@ def _nested(text: str) -> str:
 class _Witness:
     """Passes on to an engine and keeps what it answered."""
 
-    def __init__(self, revision: Revision) -> None:
-        self._engine = revision.engine
-        self.name = revision.engine.name
-        self.seen: list[Evaluation] = []
+    def __init__(self, engine: PolicyEngine, seen: list[Evaluation]) -> None:
+        self._engine = engine
+        self.name = engine.name
+        self._seen = seen
 
     def evaluate(self, policy_input: PolicyInput) -> Evaluation:
         """See `PolicyEngine`."""
         evaluation = self._engine.evaluate(policy_input)
-        self.seen.append(evaluation)
+        self._seen.append(evaluation)
         return evaluation
 
     def probe(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import http.client
+import json
 import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,25 @@ def serve_bundle(
                 yield OpaServer(f"http://127.0.0.1:{port}", process)
                 return
     pytest.fail("OPA ended before it was ready")
+
+
+@contextmanager
+def follow_service(unix_socket: Path, folder: Path, config: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run OPA with a configuration alone, as a sidecar that gets its policies from a service, on `unix_socket`."""
+    file = folder / "opa.json"
+    file.write_text(json.dumps(config))
+    command = [
+        opa_program(), "run", "--server", "--config-file", str(file), "--addr", f"unix://{unix_socket}",
+        "--skip-version-check", "--log-level", "error",
+    ]  # fmt: skip
+    with (
+        open(folder / "opa.log", "ab") as output,
+        subprocess.Popen(command, stdout=output, stderr=output) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager

@@ -11,10 +11,12 @@ from flask.testing import FlaskClient
 
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
+from ecs_admission.engines.bundles.served import ServedBundle
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask
+from ecs_admission.http.bundles import ServedPolicies
 from ecs_admission.journal import node_entry
-from ecs_admission.model import Refusal, new_decision_id
+from ecs_admission.model import Standing, new_decision_id
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
@@ -24,6 +26,9 @@ LOG_KEY = make_signing_key()
 
 NOW = 1_790_000_000.25
 """What the service's clock says in these tests."""
+
+SERVED = ServedPolicies(ServedBundle(b"merged", "0" * 64), ServedBundle(b"signed", "1" * 64))
+"""What stands for the bundles where they are not what is tested."""
 
 Serve: TypeAlias = Callable[..., FlaskClient]
 
@@ -59,7 +64,7 @@ def log(tmp_path: Path, revision: Revision) -> Iterator[DecisionLog]:
 def serve(log: DecisionLog, key: FingerprintKey) -> Serve:
     """A client of the application that judges by the revision given."""
 
-    def serve(revision: Revision, refused: Callable[[], Refusal | None] = lambda: None) -> FlaskClient:
+    def serve(revision: Revision, standing: Callable[[], Standing] = Standing) -> FlaskClient:
         def fail(error: Exception) -> None:
             raise error
 
@@ -70,7 +75,9 @@ def serve(log: DecisionLog, key: FingerprintKey) -> Serve:
             on_error=fail,
             clock=lambda: NOW,
         )
-        return create_flask(reviewer, log.reader, refused=refused, fingerprint_keys=[key]).test_client()
+        return create_flask(
+            reviewer, log.reader, standing=standing, served=lambda: SERVED, fingerprint_keys=[key]
+        ).test_client()
 
     return serve
 

@@ -21,7 +21,7 @@ from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.engines.pack import Pack
 from ecs_admission.errors import RecordUnavailableError
-from ecs_admission.model import Action, Refusal
+from ecs_admission.model import Action, Refusal, Standing
 from ecs_admission.project.detectors.protocol import Detector
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.revision import Revision, prepare
@@ -610,24 +610,40 @@ class TestHttp:
         assert client.get("/healthz").get_json() == {"status": "ok"}
 
     def test_readiness_names_what_was_checked(self, client: FlaskClient, revision: Revision) -> None:
-        expected = {"status": "ok", "checks": {"engine": "ok", "decision_log": "ok"}, "revision": revision.id}
+        expected = {
+            "status": "ok",
+            "checks": {"engine": "ok", "policies": "ok", "decision_log": "ok"},
+            "revision": revision.id,
+        }
         assert client.get("/readyz").get_json() == expected
 
     def test_readiness_tells_of_policies_that_were_refused_and_stays_ready(
         self, serve: Serve, revision: Revision
     ) -> None:
         state: list[Refusal | None] = [Refusal("words/data.yaml:3: expected a list", 1_790_000_000)]
-        client = serve(revision, refused=lambda: state[0])
+        client = serve(revision, standing=lambda: Standing(refused=state[0]))
         answer = client.get("/readyz")
         assert answer.status_code == 200
         assert answer.get_json() == {
             "status": "ok",
-            "checks": {"engine": "ok", "decision_log": "ok"},
+            "checks": {"engine": "ok", "policies": "ok", "decision_log": "ok"},
             "revision": revision.id,
             "refused": {"reason": "words/data.yaml:3: expected a list", "since": 1_790_000_000},
         }
         state[0] = None
         assert "refused" not in client.get("/readyz").get_json()
+
+    def test_policies_that_are_not_fit_to_judge_are_not_ready(self, serve: Serve, revision: Revision) -> None:
+        client = serve(revision, standing=lambda: Standing(unfit=Refusal("a password is allowed", 7), incoming="r2"))
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.get_json() == {
+            "status": "not ready",
+            "checks": {"engine": "ok", "policies": "Unfit", "decision_log": "ok"},
+            "revision": revision.id,
+            "incoming": "r2",
+            "unfit": {"reason": "a password is allowed", "since": 7},
+        }
 
     def test_a_closed_log_is_neither_ready_nor_readable(
         self, client: FlaskClient, log: DecisionLog, monkeypatch: pytest.MonkeyPatch
@@ -638,6 +654,6 @@ class TestHttp:
         monkeypatch.setattr(log.reader, "list_entries", broken)
         answer = client.get("/readyz")
         assert [answer.status_code, answer.get_json()["status"]] == [503, "not ready"]
-        assert answer.get_json()["checks"] == {"engine": "ok", "decision_log": "RecordUnavailable"}
+        assert answer.get_json()["checks"] == {"engine": "ok", "policies": "ok", "decision_log": "RecordUnavailable"}
         assert problem(client.get("/v1/decisions"), 503)["reason"] == "RecordUnavailable"
         assert client.get("/healthz").status_code == 200

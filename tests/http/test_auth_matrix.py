@@ -30,7 +30,7 @@ from ecs_admission.decision_log.token_store import TokenReader, TokenWriter
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask
 from ecs_admission.http.auth import ENDPOINTS, OPEN, Access
-from ecs_admission.model import Refusal, new_decision_id
+from ecs_admission.model import Refusal, Standing, new_decision_id
 from ecs_admission.project.fingerprints import ephemeral_key
 from ecs_admission.review import Reviewer
 from ecs_admission.revision import Revision
@@ -47,7 +47,7 @@ from tests.auth.issuers import (
     tampered,
     unsigned,
 )
-from tests.http.conftest import COMPLIANT, leaky
+from tests.http.conftest import COMPLIANT, SERVED, leaky
 from tests.http.test_openapi import check
 
 PROBLEM = "application/problem+json"
@@ -74,6 +74,8 @@ REVIEW = {
 CALLS: dict[str, Call] = {
     "admission.operations": Call("POST", "/v1/operations/RegisterTaskDefinition?environment=prod", COMPLIANT),
     "admission.reviews": Call("POST", "/v1/admission/reviews", REVIEW),
+    "bundles.policies": Call("GET", "/v1/bundles/policies.tar.gz"),
+    "bundles.signed_policies": Call("GET", "/v1/bundles/signed/policies.tar.gz"),
     "decisions.list_decisions": Call("GET", "/v1/decisions"),
     "decisions.show_decision": Call("GET", "/v1/decisions/nothing", status=404),
     "decisions.count_decisions": Call("GET", "/v1/statistics"),
@@ -135,7 +137,8 @@ class World:
             log.reader,
             access=self.access,
             fingerprint_keys=[ephemeral_key()],
-            refused=lambda: Refusal("policies/x.rego is broken", 1),
+            standing=lambda: Standing(refused=Refusal("policies/x.rego is broken", 1)),
+            served=lambda: SERVED,
         ).test_client()
 
     def of_two_grants(self, *grants: Grant) -> FlaskClient:
@@ -307,7 +310,8 @@ def test_a_bad_credential_reaches_nothing(world: World, endpoint: str, name: str
 def test_what_is_refused_has_the_form_that_is_documented(world: World, endpoint: str) -> None:
     (rule,) = (rule for rule in world.client.application.url_map.iter_rules() if rule.endpoint == endpoint)
     path, method = re.sub(r"<([a-z_]+)>", r"{\1}", rule.rule), CALLS[endpoint].method.lower()
-    for credential, status in ((None, 401), (world.token(Role.OPERATOR), 403)):
+    outsider = next(role for role in Role if ENDPOINTS[endpoint] not in PERMISSIONS[role])
+    for credential, status in ((None, 401), (world.token(outsider), 403)):
         answer = world.call(endpoint, credential)
         assert answer.status_code == status
         check(answer, path, method)

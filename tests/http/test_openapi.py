@@ -22,7 +22,7 @@ from ecs_admission.adapt.operations import OPERATIONS, VERBS
 from ecs_admission.catalogue import SEVERITIES
 from ecs_admission.decision_log.queries import MAX_LIMIT
 from ecs_admission.http.openapi import description
-from ecs_admission.model import Action, Outcome, Refusal
+from ecs_admission.model import Action, Outcome, Refusal, Standing
 from ecs_admission.review import CannotDecideError, Reviewer
 from ecs_admission.revision import Revision
 from tests.http.conftest import COMPLIANT, Serve, leaky
@@ -236,7 +236,11 @@ def test_answers_of_the_service_itself_have_the_documented_form(client: FlaskCli
 
 
 def test_refused_policies_are_told_in_the_documented_form(serve: Serve, revision: Revision) -> None:
-    check(serve(revision, refused=lambda: Refusal("no", 1)).get("/readyz"), "/readyz", "get")
+    check(
+        serve(revision, standing=lambda: Standing(refused=Refusal("no", 1), incoming="sha256:x")).get("/readyz"),
+        "/readyz",
+        "get",
+    )
 
 
 def test_every_operation_of_a_patch_is_in_the_document(client: FlaskClient) -> None:

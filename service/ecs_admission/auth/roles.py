@@ -26,16 +26,24 @@ class Permission(StrEnum):
     """All kinds of entries, where the binding is not limited."""
     EXPORT = "export"
     LOOK_UP_FINGERPRINTS = "look-up-fingerprints"
+    READ_POLICIES = "read-policies"
+    """The rules and their data, exceptions included: what an OPA server judges by."""
     READ_HEALTH = "read-health"
 
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.SUBMITTER: frozenset({Permission.SUBMIT}),
-    Role.AUTHOR: frozenset({Permission.READ_DECISIONS}),
+    Role.AUTHOR: frozenset({Permission.READ_DECISIONS, Permission.READ_POLICIES}),
     Role.AUDITOR: frozenset(
-        {Permission.READ_DECISIONS, Permission.READ_LOG, Permission.EXPORT, Permission.LOOK_UP_FINGERPRINTS}
+        {
+            Permission.READ_DECISIONS,
+            Permission.READ_LOG,
+            Permission.EXPORT,
+            Permission.LOOK_UP_FINGERPRINTS,
+            Permission.READ_POLICIES,
+        }
     ),
-    Role.OPERATOR: frozenset({Permission.READ_HEALTH}),
+    Role.OPERATOR: frozenset({Permission.READ_POLICIES, Permission.READ_HEALTH}),
 }
 """Tokens, retention and keys are an operator's work at a terminal beside the data, so no permission stands for them."""
 

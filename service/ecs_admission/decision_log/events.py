@@ -40,6 +40,11 @@ def policies_refused(refusal: Refusal) -> Event:
     return "policy_refuse", {"refusal": refusal.reason}
 
 
+def policies_tried(unfit: Refusal | None) -> Event:
+    """That what judges is no longer fit to, and why, or that it is again."""
+    return ("policy_unfit", {"unfit": unfit.reason}) if unfit is not None else ("policy_fit", {})
+
+
 def keys_rotated(before: JSONObject, after: Mapping[str, str]) -> Iterator[Event]:
     """The keys that a process uses and the one before it did not, by the details of that one's `node_start`."""
     for name, key in sorted(after.items()):

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from ecs_admission.errors import PolicyError
+from ecs_admission.errors import PolicyError, PolicyUnavailableError
 
 MAX_ARCHIVE_BYTES = 64 * 1024 * 1024
 
@@ -25,7 +25,7 @@ def read_bytes(place: Any) -> bytes:
         content: bytes = place.read_bytes()
     except OSError as error:
         name = place.name if isinstance(place, Path) else "the policy pack"
-        raise PolicyError(f"cannot read {name}: {error.strerror}; build one with bundle build") from error
+        raise PolicyUnavailableError(f"cannot read {name}: {error.strerror}; build one with bundle build") from error
     return content
 
 

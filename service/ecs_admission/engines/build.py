@@ -20,7 +20,7 @@ from ecs_admission.engines.archives import read_archive
 from ecs_admission.engines.bundles.format import MANIFEST, WASM, Release, manifest, write_archive
 from ecs_admission.engines.pack import ENTRYPOINT, OPA_ARTEFACT, WASM_ARTEFACT, Pack, load_pack
 from ecs_admission.engines.sources import CAPABILITIES, RULES, Sources
-from ecs_admission.errors import PolicyError
+from ecs_admission.errors import PolicyError, PolicyUnavailableError
 
 _BUILD_TIMEOUT_SECONDS = 120
 
@@ -130,7 +130,7 @@ def _run(program: str, *arguments: str, folder: Path) -> str:
             cwd=folder,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PolicyError(f"{program} {arguments[0]} did not run: {type(error).__name__}") from error
+        raise PolicyUnavailableError(f"{program} {arguments[0]} did not run: {type(error).__name__}") from error
     if done.returncode != 0:
         raise PolicyError(f"opa {arguments[0]} failed:\n{(done.stderr or done.stdout).strip()}")
     return done.stdout

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ecs_admission.errors import PolicyError
+from ecs_admission.errors import PolicyError, PolicyUnavailableError
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -32,8 +32,8 @@ def read_file(path: Path) -> bytes:
             raise PolicyError(f"{path}: is no regular file")
         return path.read_bytes()
     except OSError as error:
-        raise PolicyError(f"{path}: cannot be read: {error.strerror}") from None
+        raise PolicyUnavailableError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _refuse(error: OSError) -> None:
-    raise PolicyError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    raise PolicyUnavailableError(f"{error.filename}: cannot be read: {error.strerror}") from None

@@ -29,6 +29,8 @@ OPEN: Final = "open"
 ENDPOINTS: Final[Mapping[str, Permission | str]] = {
     "admission.operations": Permission.SUBMIT,
     "admission.reviews": Permission.SUBMIT,
+    "bundles.policies": Permission.READ_POLICIES,
+    "bundles.signed_policies": Permission.READ_POLICIES,
     "decisions.list_decisions": Permission.READ_DECISIONS,
     "decisions.show_decision": Permission.READ_DECISIONS,
     "decisions.count_decisions": Permission.READ_DECISIONS,

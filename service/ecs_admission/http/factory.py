@@ -9,10 +9,11 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import InputError, RecordUnavailableError
-from ecs_admission.http import admission, decisions, exports, fingerprints, health, openapi
+from ecs_admission.http import admission, bundles, decisions, exports, fingerprints, health, openapi
 from ecs_admission.http.answers import http_error, input_error, record_error, unreadable_body
 from ecs_admission.http.auth import Access
-from ecs_admission.model import Refusal
+from ecs_admission.http.bundles import ServedPolicies
+from ecs_admission.model import Standing
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Reviewer
 from ecs_admission.telemetry import log_error
@@ -23,14 +24,15 @@ def create_flask(
     reader: LogReader,
     unreadable: tuple[type[Exception], ...] = (),
     *,
-    refused: Callable[[], Refusal | None] = lambda: None,
+    standing: Callable[[], Standing] = Standing,
+    served: Callable[[], ServedPolicies] = ServedPolicies,
     access: Access | None = None,
     fingerprint_keys: Sequence[FingerprintKey] = (),
 ) -> Flask:
     """An application with every route, holding no state but what it is given.
 
-    `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, `refused` says which
-    policies are in place and were not activated. `access` stands before every request; without it everybody may do
+    `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, `standing` says how the
+    policies stand and `served` gives their bundle. `access` stands before every request; without it everybody may do
     everything, from this machine alone. Values are looked up with `fingerprint_keys`.
     """
     app = Flask("ecs_admission", static_folder=None, template_folder=None)
@@ -41,7 +43,8 @@ def create_flask(
     app.register_blueprint(decisions.blueprint(reader))
     app.register_blueprint(exports.blueprint(reader, lambda: reviewer.revision.governance.catalogue))
     app.register_blueprint(fingerprints.blueprint(reader, fingerprint_keys))
-    app.register_blueprint(health.blueprint(reviewer, reader, refused))
+    app.register_blueprint(health.blueprint(reviewer, reader, standing))
+    app.register_blueprint(bundles.blueprint(served))
     app.register_blueprint(openapi.blueprint())
     for kind in unreadable:
         app.register_error_handler(kind, unreadable_body)

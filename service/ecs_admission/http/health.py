@@ -11,12 +11,12 @@ from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import AdmissionError
 from ecs_admission.http.answers import json_answer
 from ecs_admission.http.auth import may
-from ecs_admission.model import JSONObject, Refusal
+from ecs_admission.model import JSONObject, Standing
 from ecs_admission.review import Reviewer
 
 
-def blueprint(reviewer: Reviewer, reader: LogReader, refused: Callable[[], Refusal | None]) -> Blueprint:
-    """The routes that an orchestrator asks."""
+def blueprint(reviewer: Reviewer, reader: LogReader, standing: Callable[[], Standing]) -> Blueprint:
+    """The routes that an orchestrator asks. `standing` says how the policies stand."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")
@@ -25,8 +25,10 @@ def blueprint(reviewer: Reviewer, reader: LogReader, refused: Callable[[], Refus
 
     @routes.get("/readyz")
     def readyz() -> Response:
+        policies = standing()
         checks = {
             "engine": _check(reviewer.revision.engine.probe),
+            "policies": "ok" if policies.unfit is None else "Unfit",
             "decision_log": _check(lambda: reader.list_entries(limit=1)),
         }
         ready = all(state == "ok" for state in checks.values())
@@ -35,10 +37,12 @@ def blueprint(reviewer: Reviewer, reader: LogReader, refused: Callable[[], Refus
             "checks": checks,
             "revision": reviewer.revision.id,
         }
-        refusal = refused()
-        if refusal is not None and may(Permission.READ_HEALTH):
-            # Not a reason to turn requests away: the revision that judges is one that passed every check.
-            document |= {"refused": {"reason": refusal.reason, "since": refusal.since}}
+        if policies.incoming is not None:
+            document["incoming"] = policies.incoming
+        # That policies are refused is no reason to turn requests away: what judges is what passed every check.
+        for name, refusal in (("unfit", policies.unfit), ("refused", policies.refused)):
+            if refusal is not None and may(Permission.READ_HEALTH):
+                document[name] = {"reason": refusal.reason, "since": refusal.since}
         return json_answer(document, 200 if ready else 503)
 
     return routes
