@@ -313,7 +313,7 @@ def test_only_protocols_and_quiet_overrides_have_no_body() -> None:
         # Their docstrings say why nothing is done; a command group does nothing but hold commands.
         "cli.bundle.command",
         "cli.log.command",
-        "cli.log_seal.hold",
+        "cli.log_retain.hold",
         "cli.log_source._Service.record",
         "cli.main",
         "cli.policies.command",

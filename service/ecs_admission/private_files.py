@@ -48,3 +48,12 @@ def _is_private(status: os.stat_result) -> bool:
         return True
     is_handed_over = status.st_uid == 0 != os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
     return is_handed_over and not status.st_mode & 0o037
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, as fsync has the content of a file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

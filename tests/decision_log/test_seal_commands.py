@@ -6,14 +6,18 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from ecs_admission.cli import main
+from ecs_admission.decision_log import keys
 from ecs_admission.decision_log.keys import load_or_create_signing_key, read_public_key
+from ecs_admission.decision_log.sealer import Sealer
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.model import new_decision_id
 
@@ -134,6 +138,85 @@ def test_a_key_is_rotated(filled: list[str], seal, data_dir: Path) -> None:  # t
     assert call("public-key", "--sealer").stdout == new.pem
     (data_dir / "first.pem").write_text(old.pem)
     assert call("verify", "--sealer-key", data_dir / "first.pem").exit_code == 0
+
+
+class CrashError(BaseException):
+    """The process is gone, and nothing after this is done."""
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", ["write_public_key", "create_once", "sync_folder", "commit", "anchor", "replace"])
+def test_a_rotation_that_breaks_off_anywhere_mends_itself(  # type: ignore[no-untyped-def]
+    filled: list[str], seal, data_dir: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    target: tuple[Any, str] = {
+        "write_public_key": (keys, "write_public_key"),
+        "create_once": (keys, "create_once"),
+        "sync_folder": (keys, "sync_folder"),
+        "commit": (Sealer, "_append"),
+        "anchor": (Sealer, "_anchor_all"),
+        "replace": (os, "replace"),
+    }[step]
+    seal("--once")
+    first = read_public_key(data_dir / "sealer.key")
+    original = getattr(*target)
+
+    def crashes(*arguments: Any) -> Any:
+        if after:
+            original(*arguments)
+        raise CrashError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*target, crashes)
+        with pytest.raises(CrashError):
+            seal("--rotate")
+
+    resumed = seal("--once")
+    assert (resumed.exit_code, resumed.stderr) == (0, "")
+    assert call("verify").exit_code == 0
+    rotated = seal("--rotate")
+    assert rotated.exit_code == 0, rotated.stderr
+    assert seal("--once").exit_code == 0
+    (data_dir / "first.pem").write_text(first.pem)
+    report = orjson.loads(call("verify", "--sealer-key", data_dir / "first.pem", "--output", "json").stdout)
+    assert (report["exitCode"], report["notice_counts"].get("key-changed", 0)) == (0, 0)
+    assert read_public_key(data_dir / "sealer.key").id in rotated.stdout
+
+
+def test_a_rotation_beside_a_sealer_that_leads_changes_nothing(  # type: ignore[no-untyped-def]
+    filled: list[str], seal, data_dir: Path, database: LogDatabase
+) -> None:
+    seal("--once")
+    before = sorted(path.name for path in data_dir.iterdir())
+    database.tamper("UPDATE sealer_lease SET holder = 'another'")
+
+    refused = seal("--rotate")
+
+    assert (refused.exit_code, "another sealer leads" in refused.stderr) == (2, True)
+    assert sorted(path.name for path in data_dir.iterdir()) == before
+
+
+def test_a_sealer_that_waited_finds_the_key_that_was_rotated_meanwhile(
+    filled: list[str],
+    seal,
+    data_dir: Path,
+    database: LogDatabase,  # type: ignore[no-untyped-def]
+) -> None:
+    seal("--once")
+    waiting = Sealer(
+        database.seal_url,
+        key=load_or_create_signing_key(data_dir / "sealer.key"),
+        log_keys=[read_public_key(data_dir / "signing.key")],
+        anchors=[],
+        holder="waiting",
+        find_key=partial(keys.announced_signing_key, data_dir / "sealer.key"),
+    )
+    seal("--rotate")
+
+    assert waiting.step().leads
+
+    waiting.close()
+    assert call("verify").exit_code == 0
 
 
 def test_a_lost_key_needs_a_word_and_an_old_copy_stops_it(

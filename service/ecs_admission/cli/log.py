@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecs_admission.cli import fail, log_export, log_policy, log_query, log_seal, log_seen
+from ecs_admission.cli import fail, log_export, log_policy, log_query, log_retain, log_seal, log_seen, log_verify
 from ecs_admission.errors import AdmissionError
 from ecs_admission.settings import read_settings
 
@@ -63,5 +63,5 @@ for _each in (log_query.list_command, log_query.show, log_query.tail, log_query.
 for _each in (log_policy.policy, log_export.export):
     command.add_command(_each)
 command.add_command(log_seen.seen)
-for _each in (log_seal.seal, log_seal.verify, log_seal.retain, log_seal.hold):
+for _each in (log_seal.seal, log_verify.verify, log_retain.retain, log_retain.hold):
     command.add_command(_each)

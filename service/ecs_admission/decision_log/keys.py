@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ecs_admission.errors import SettingsError
-from ecs_admission.private_files import create_once, read_private
+from ecs_admission.private_files import create_once, read_private, sync_folder
 
 _PRIVATE_BEGINNING: Final = b"-----BEGIN PRIVATE KEY-----"
 
@@ -96,20 +96,50 @@ def load_or_create_signing_key(path: Path) -> SigningKey:
 
 @contextlib.contextmanager
 def replace_signing_key(key: SigningKey, path: Path) -> Iterator[None]:
-    """Have `key` in `path` when the block has ended. It is on the disk, beside it, before the block begins."""
-    draft = path.with_name(f"{path.name}.next")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        file.flush()
-        os.fsync(file.fileno())
-    yield
-    os.replace(draft, path)
+    """Have `key` in `path` when the block has ended, in which the key before it announces it.
+
+    It is on the disk beside it before the block begins, under a name with its id. So after a crash, and after a block
+    that raised while nobody knows whether the announcement was made, `announced_signing_key` has it.
+    """
+    draft = _draft(path, key.public.id)
+    with _writing(draft):
+        create_once(draft, key._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        sync_folder(path.parent)
+    try:
+        yield
+    except SettingsError:  # it was refused before anything was announced
+        draft.unlink()
+        raise
+    announced_signing_key(path, key.public)
+
+
+def announced_signing_key(path: Path, announced: PublicKey) -> SigningKey | None:
+    """The key that another one announced, brought to `path` if it is still beside it; None where it is not here."""
+    draft = _draft(path, announced.id)
+    if draft.exists():
+        with _writing(path), contextlib.suppress(FileNotFoundError):  # whoever announced it was quicker
+            os.replace(draft, path)
+            sync_folder(path.parent)
+    key = load_or_create_signing_key(path)
+    return key if key.public.id == announced.id else None
+
+
+def _draft(path: Path, key_id: str) -> Path:
+    return path.with_name(f"{path.name}.{key_id}.next")
 
 
 def write_public_key(key: PublicKey, path: Path) -> None:
-    """Keep a public key in a file of its own."""
-    path.write_text(key.pem, encoding="ascii")
+    """Keep a public key in a file of its own, whole or not at all."""
+    with _writing(path):
+        create_once(path, key.pem.encode("ascii"))
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def read_public_key(path: Path) -> PublicKey:

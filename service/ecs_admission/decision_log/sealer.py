@@ -100,8 +100,9 @@ class _Harvest:
 class Sealer:
     """One process that seals, or waits for the one that does. Used by one thread.
 
-    `log_keys` are the keys by which writers are certified, `key` signs digests. Raises `SettingsError` where the
-    database is no log, and `RecordUnavailableError` while it does not work.
+    `log_keys` are the keys by which writers are certified, `key` signs digests. Where the last digest announces another
+    key, `find_key` is asked for it: it may be at hand, and a rotation have broken off before it came into its place.
+    Raises `SettingsError` where the database is no log, and `RecordUnavailableError` while it does not work.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Sealer:
         interval_seconds: int = INTERVAL_SECONDS,
         timeout_seconds: float = 10.0,
         accept_new_key: bool = False,
+        find_key: Callable[[PublicKey], SigningKey | None] = lambda _: None,
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -127,6 +129,7 @@ class Sealer:
         self._interval = interval_seconds
         self._timeout = timeout_seconds
         self._accept_new_key = accept_new_key
+        self._find_key = find_key
         self._clock_us = clock_us
         self._lease = Lease(holder, monotonic=monotonic)
         self._sealed: _Sealed | None = None
@@ -147,14 +150,18 @@ class Sealer:
             self._sealed = None
             return Step(leads=False)
 
+    def lead(self) -> None:
+        """Take the lead, if need be. Raises `SettingsError` where another sealer has it."""
+        if not self._lead():
+            raise SettingsError("another sealer leads: stop it, and rotate then")
+
     def rotate(self, new: SigningKey) -> int:
         """Announce a new key in a digest that the old one signs, and sign with the new one from then on.
 
         Returns the number of the digest, which is durable then. Raises as `step`, and `SettingsError` where another
         sealer leads.
         """
-        if not self._lead():
-            raise SettingsError("another sealer leads: stop it, and rotate then")
+        self.lead()
         step = self._turn(RUN, next_key=new.public)
         self._key = new
         return step.number or 0
@@ -209,6 +216,8 @@ class Sealer:
         if digest is None or digest.number != last.number:
             raise SealerStoppedError(f"digest {last.number} cannot be read; `ecs-admission log verify` says more")
         announced = next_public_key(digest)
+        if announced is not None and announced.id != self._key.public.id:
+            self._key = self._find_key(announced) or self._key
         if self._key.public.id == (announced.id if announced else digest.key) or self._accept_new_key:
             return digest
         raise SettingsError(
