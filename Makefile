@@ -49,6 +49,7 @@ lint: $(VENV)/.dev ## Check formatting, style and types
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/hadolint Dockerfile
 
 .PHONY: format
 format: $(VENV)/.dev ## Format Python and Rego
@@ -90,6 +91,10 @@ bench: $(VENV)/.dev ## Measure against a bare OPA server and write docs/performa
 .PHONY: bench-log
 bench-log: $(VENV)/.dev ## Measure queries of a large decision log for docs/performance.md (DECISIONS=1000000)
 	@$(BIN)/python -m bench.log_bench --decisions $(or $(DECISIONS),1000000)
+
+.PHONY: image
+image: $(VENV)/.dev ## Build the container image without a daemon, start it and test it (root, buildah, debootstrap)
+	@image=$$(tools/image) && TEST_IMAGE="$$image" $(BIN)/python -m pytest -q -p no:cacheprovider tests/image $(PYTEST)
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows, by hash and without index addresses

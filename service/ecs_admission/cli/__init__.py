@@ -18,6 +18,7 @@ _COMMANDS = {
     "fix": "Mend a file the way its findings ask for, and say what is left to do.",
     "serve": "Run the service under gunicorn.",
     "config": "Print the settings, and where each was set.",
+    "health": "Ask the service of this machine whether it is alive, or ready.",
     "log": "Read and verify the decision log.",
     "tokens": "Make, list and revoke the API tokens of callers.",
     "bundle": "Build, sign, verify and inspect the bundle of a policy revision.",
