@@ -18,7 +18,10 @@ PACKAGE = SERVICE / "ecs_admission"
 
 # From the top down: what stands in a group imports from groups below it, and from its own package.
 GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("processes", frozenset({"wsgi", "cli", "server", "companions", "gunicorn_arbiter", "gunicorn_worker"})),
+    (
+        "processes",
+        frozenset({"wsgi", "cli", "server", "companions", "gunicorn_arbiter", "gunicorn_worker", "exporter"}),
+    ),
     (
         "composition",
         frozenset(
@@ -52,15 +55,21 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
                 "configuration",
                 "telemetry",
                 "auth",
+                "metrics",
+                "metering",
             }
         ),
     ),
-    ("values", frozenset({"model", "places", "private_files", "settings_sources"})),
+    ("values", frozenset({"model", "observation", "places", "private_files", "settings_sources", "metrics_folder"})),
     ("errors", frozenset({"errors", ""})),
 )
 
 SIDEWAYS = {
     ("cli.serve", "server"): "the command runs the server",
+    ("cli.metrics", "exporter"): "the command runs the exporter",
+    ("cli.log_seal", "exporter"): "a sealer that runs by itself serves its own metrics",
+    ("observation", "model"): "an event holds the values of the pipeline",
+    ("metering", "metrics"): "what is counted is what the catalogue declares",
     ("server", "wsgi"): "gunicorn loads the application in each worker, and closes it there",
     ("server", "companions"): "it says which programs run beside it",
     ("server", "gunicorn_arbiter"): "and is run by a master that looks after them",
@@ -106,6 +115,7 @@ VENDORS = {
     "joserfc": ("auth", "engines.bundles"),
     "kingfisher_sdk": ("project",),
     "re2": ("project",),
+    "prometheus_client": ("metering", "exporter"),
     "click": ("cli",),
     "pydantic": ("settings",),
     "structlog": ("telemetry",),
@@ -319,8 +329,11 @@ def test_only_protocols_and_quiet_overrides_have_no_body() -> None:
         "cli.policies.command",
         "cli.tokens.command",
         "engines.embedded.EmbeddedEngine.probe",
+        "exporter._Handler.log_message",
+        "exporter._Server.handle_error",
         "gunicorn_worker.QuietLogger.access",
         "gunicorn_worker.QuietLogger.debug",
+        "observation.unobserved",
         "review.do_not_record",
         "review.permit_everything",
         "tripwires._Witness.close",

@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ecs_admission.activation import Activation, Prepare, follow
 from ecs_admission.auth.tokens import load_or_create_pepper
 from ecs_admission.decision_log.connections import database_folder
 from ecs_admission.decision_log.durability import check_data_dir
+from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.decision_log.keys import load_or_create_signing_key
 from ecs_admission.decision_log.store import DecisionLog, check_database
 from ecs_admission.decision_log.token_store import TokenReader
@@ -26,6 +27,7 @@ from ecs_admission.http.auth import Access
 from ecs_admission.http.bundles import ServedPolicies
 from ecs_admission.journal import Journal, start_entry, stop_entry
 from ecs_admission.model import Standing, new_decision_id
+from ecs_admission.observation import InternalError, Observe, PoliciesState, Recorded, unobserved
 from ecs_admission.policies import Policies, load_policies
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector, warm_cache
 from ecs_admission.project.fingerprints import load_or_create_key, load_or_create_keys
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ecs_admission.auth.rules import AuthRules
 
 
+_REPORT_SECONDS = 1.0
 _FITNESS_LOOK_SECONDS = 0.5
 """How often it is looked whether policies are to be tried: once a minute, and soon again where they are not fit."""
 
@@ -68,10 +71,13 @@ class Service:
             log_error(error)
 
 
-def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...] = ()) -> Service:
+def create_service(
+    settings: Settings, *, unreadable: tuple[type[Exception], ...] = (), observe: Observe = unobserved
+) -> Service:
     """Build a process of the service, after fork. Raises `SettingsError`, `PolicyError` or `RecordUnavailableError`.
 
-    `unreadable` are the errors that the HTTP server raises for a body whose framing is broken.
+    `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, and `observe` is told of
+    what happens.
     """
     prepare_data_dir(settings)
     is_followed = settings.engine == "opa"
@@ -86,15 +92,20 @@ def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...
         timeout_seconds=settings.record_deadline_seconds,
         read_url=settings.log_read_url,
     )
-    record = partial(log.append, deadline_seconds=settings.record_deadline_seconds)
-    reviewer = Reviewer(activation.active.revision, inventory=NoInventory(), recorder=record, on_error=log_error)
-    journal = Journal(record, reviewer)
+    record = _observed(partial(log.append, deadline_seconds=settings.record_deadline_seconds), observe)
+    reviewer = Reviewer(
+        activation.active.revision, inventory=NoInventory(), recorder=record, on_error=partial(_note_error, observe)
+    )
+    journal = Journal(record, reviewer, observe)
     journal.note_rotations(log.reader, keys, writer=log.writer)
     journal.follow(activation)
     journal.follow_fitness(fitness)
     stop = follow(activation, every_seconds=settings.policies_poll_seconds)
     follow(fitness, every_seconds=_FITNESS_LOOK_SECONDS, stop=stop)
-    access = _make_access(settings, log, record)
+    report = _Report(activation, fitness, observe)
+    report.check()
+    follow(report, every_seconds=_REPORT_SECONDS, stop=stop)
+    access = _make_access(settings, log, record, observe)
     app = create_flask(
         reviewer,
         log.reader,
@@ -103,6 +114,7 @@ def create_service(settings: Settings, *, unreadable: tuple[type[Exception], ...
         served=lambda: ServedPolicies(activation.newest.bundle, activation.newest.signed),
         access=access,
         fingerprint_keys=load_or_create_keys(settings.key_file),
+        observe=observe,
     )
     return Service(app, log, reviewer, stop, access)
 
@@ -112,19 +124,67 @@ def _standing(activation: Activation, fitness: Fitness) -> Standing:
     return Standing(fitness.unfit, activation.refused, incoming.revision.id if incoming else None)
 
 
-def _make_access(settings: Settings, log: DecisionLog, record: Recorder) -> Access:
+def _observed(record: Recorder, observe: Observe) -> Recorder:
+    """A recorder that tells of each entry."""
+
+    def append(draft: EntryDraft) -> object:
+        kind: Literal["decision", "event"] = "decision" if draft.document["kind"] == "decision" else "event"
+        try:
+            recorded = record(draft)
+        except RecordUnavailableError:
+            observe(Recorded(kind, is_durable=False))
+            raise
+        observe(Recorded(kind, is_durable=True))
+        return recorded
+
+    return append
+
+
+def _note_error(observe: Observe, error: Exception) -> None:
+    observe(InternalError())
+    log_error(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Tells what judges now. Exceptions expire without anybody's doing, so it is told again and again."""
+
+    activation: Activation
+    fitness: Fitness
+    observe: Observe
+
+    def check(self) -> None:
+        """See `Followed`."""
+        active, now = self.activation.active, time.time()
+        expiries = [each.expires for each in active.revision.governance.exceptions if each.expires > now]
+        self.observe(
+            PoliciesState(
+                revision=active.revision.id,
+                weakened=len(active.weakened),
+                exceptions=len(expiries),
+                next_expiry=min(expiries, default=None),
+                is_refused=self.activation.refused is not None,
+                is_waiting=self.activation.incoming is not None,
+                is_fit=self.fitness.unfit is None,
+            )
+        )
+
+
+def _make_access(settings: Settings, log: DecisionLog, record: Recorder, observe: Observe) -> Access:
     """Who may call, as the settings say. Raises `SettingsError`."""
     if settings.authentication == "none":
         return Access(
             recorder=record,
             is_for_this_machine=is_local(settings.bind),
             has_host=not settings.bind.startswith("unix:"),
+            observe=observe,
         )
     from ecs_admission.auth.setup import make_authenticator
 
     rules, proxies = _auth_setup(settings)
     tokens = TokenReader(log.reader.connect, load_or_create_pepper(settings.pepper_file))
-    return Access(recorder=record, authenticator=make_authenticator(tokens.find, rules=rules, proxies=proxies))
+    authenticator = make_authenticator(tokens.find, rules=rules, proxies=proxies)
+    return Access(recorder=record, authenticator=authenticator, observe=observe)
 
 
 def _auth_setup(settings: Settings) -> tuple[AuthRules, TrustedProxies]:

@@ -19,6 +19,7 @@ from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import AdmissionError
 from ecs_admission.fitness import Fitness
 from ecs_admission.model import JSONObject, Refusal, new_decision_id
+from ecs_admission.observation import Observe, PoliciesChanged, unobserved
 from ecs_admission.review import Recorder, Reviewer
 from ecs_admission.revision import Revision
 from ecs_admission.telemetry import log_error, log_fitness, log_refusal, log_revision
@@ -60,6 +61,7 @@ class Journal:
 
     recorder: Recorder
     reviewer: Reviewer
+    observe: Observe = unobserved
 
     def follow(self, activation: Activation) -> None:
         """Have the reviewer judge by what becomes active, and the log say so."""
@@ -106,6 +108,7 @@ class Journal:
         before = self.reviewer.revision
         self.reviewer.revision = active.revision
         log_revision(active.revision.id, active.weakened)
+        self.observe(PoliciesChanged(is_active=True))
         self.note(
             policies_activated(
                 previous=before.id,
@@ -117,6 +120,7 @@ class Journal:
 
     def _refuse(self, refusal: Refusal) -> None:
         log_refusal(refusal)
+        self.observe(PoliciesChanged(is_active=False))
         self.note([policies_refused(refusal)])
 
     def _try(self, unfit: Refusal | None) -> None:

@@ -69,13 +69,21 @@ def do_not_record(_: EntryDraft) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a caller gets. `response` is that of an AdmissionReview, whatever the outcome."""
+    """What a caller gets. `response` is that of an AdmissionReview, whatever the outcome.
+
+    `operation` and `environment` are None where they are not known, the latter also where no data names it, so that all
+    but `response` and `uid` is free of what a caller wrote.
+    """
 
     decision: Decision
     decision_id: str
     uid: str
     response: JSONObject
     timings_us: dict[str, int]
+    revision: str
+    engine: str
+    operation: str | None
+    environment: str | None
 
 
 class _AnotherRevisionError(Exception):
@@ -311,7 +319,18 @@ class Reviewer:
             catalogue=trail.revision.governance.catalogue,
             receipt=trail.receipt,
         )
-        return Answer(decision, trail.decision_id, uid, response, trail.timings_us)
+        environment = trail.request.context.environment if trail.request else None
+        return Answer(
+            decision=decision,
+            decision_id=trail.decision_id,
+            uid=uid,
+            response=response,
+            timings_us=trail.timings_us,
+            revision=trail.revision.id,
+            engine=trail.revision.engine.name,
+            operation=trail.request.operation if trail.request else None,
+            environment=environment if environment in trail.revision.governance.environments else None,
+        )
 
 
 def _is_ignored(request: AdmissionRequest, policy_input: PolicyInput, revision: Revision) -> bool:

@@ -10,6 +10,7 @@ from gunicorn.app.base import BaseApplication
 
 from ecs_admission.companions import Companion, Companions
 from ecs_admission.gunicorn_arbiter import Arbiter
+from ecs_admission.metrics_folder import MetricsFolder
 from ecs_admission.settings import Settings
 
 _EXAMPLE = Path("examples/leaky-task-definition.json")
@@ -18,8 +19,10 @@ _EXAMPLE = Path("examples/leaky-task-definition.json")
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with our settings and none of its own sources: no configuration file, no command line."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folder: MetricsFolder | None = None) -> None:
+        """`folder` is where the processes count, and goes with the master."""
         self._settings = settings
+        self._folder = folder
         self._companions = Companions(companions(settings))
         super().__init__()
 
@@ -27,11 +30,16 @@ class Server(BaseApplication):  # type: ignore[misc]
         """See `BaseApplication.load_config`."""
         for name, value in options(self._settings).items():
             self.cfg.set(name, value)
-        self.cfg.set("on_exit", lambda _: self._companions.end())
+        self.cfg.set("on_exit", self._end)
 
     def run(self) -> None:
         """See `BaseApplication.run`."""
         Arbiter(self, self._companions).run()
+
+    def _end(self, _: Any) -> None:
+        self._companions.end()
+        if self._folder is not None:
+            self._folder.close()
 
     def load(self) -> Any:
         """See `BaseApplication.load`. Called in each worker."""
@@ -65,10 +73,13 @@ def options(settings: Settings) -> dict[str, Any]:
 
 def companions(settings: Settings) -> tuple[Companion, ...]:
     """The processes beside the workers, the one that has to be the last first."""
+    found = []
     if settings.sealer == "auto" and settings.is_embedded:
         # In a cluster the sealer is a process, and a role, of its own. It ends last, and seals what the workers wrote.
-        return (Companion("sealer", ("log", "seal"), end_seconds=10.0),)
-    return ()
+        found.append(Companion("sealer", ("log", "seal"), end_seconds=10.0))
+    if settings.metrics_bind != "off":
+        found.append(Companion("metrics", ("metrics",), end_seconds=5.0))
+    return tuple(found)
 
 
 def announce(worker: Any) -> None:

@@ -108,6 +108,9 @@ class Settings(BaseModel):
     record_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         3.0, description="How long making one decision durable may take in all."
     )
+    metrics_bind: str = Field(
+        "127.0.0.1:9464", description="Where Prometheus finds the metrics, at /metrics: HOST:PORT, or off."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
     unsafe_ephemeral_data_dir: bool = Field(
         False, description="Accept a data folder on tmpfs, overlay or a network file system, where records can be lost."
@@ -124,6 +127,14 @@ class Settings(BaseModel):
         match = _TCP.fullmatch(bind)
         if not match or not 0 <= int(match.group(2)) <= 65535:
             raise ValueError("must be HOST:PORT or unix:/path/to/socket")
+        return bind
+
+    @field_validator("metrics_bind")
+    @classmethod
+    def _check_metrics_bind(cls, bind: str) -> str:
+        match = _TCP.fullmatch(bind)
+        if bind != "off" and (match is None or int(match.group(2)) > 65535):
+            raise ValueError("must be HOST:PORT, or off")
         return bind
 
     @field_validator("data_dir", mode="before")

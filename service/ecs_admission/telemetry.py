@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 
-from ecs_admission.model import Refusal
+from ecs_admission.model import Outcome, Refusal
+from ecs_admission.observation import Reviewed
 
 KEYS = frozenset(
     {
@@ -18,7 +19,7 @@ KEYS = frozenset(
         *("event", "level", "timestamp", "error", "frames", "status"),
         # a review
         *("decision_id", "enforcement_point", "outcome", "reason", "code", "findings", "rules"),
-        *("duration_us", "timings_us"),
+        *("operation", "environment", "duration_us", "timings_us"),
         # a process beside the workers
         *("companion", "wait_seconds"),
         # the start
@@ -46,6 +47,29 @@ def configure(level: str) -> None:
 def logger() -> Any:
     """The logger of the service."""
     return structlog.get_logger()
+
+
+def log_review(review: Reviewed) -> None:
+    """The one line of a review."""
+    decision = review.decision
+    # A failure that was ignored is a log line that somebody has to see.
+    log = logger().warning if decision.outcome is Outcome.FAIL_OPEN else logger().info
+    log(
+        "review",
+        decision_id=review.decision_id,
+        enforcement_point=review.enforcement_point,
+        operation=review.operation,
+        environment=review.environment,
+        revision=review.revision,
+        engine=review.engine,
+        outcome=decision.outcome.value,
+        reason=decision.reason,
+        code=decision.error_code,
+        findings=len(decision.findings),
+        rules=sorted({finding.rule for finding in decision.denials}),
+        duration_us=review.duration_us,
+        timings_us=review.timings_us,
+    )
 
 
 def log_error(error: BaseException) -> None:

@@ -13,6 +13,8 @@ from ecs_admission import telemetry
 from ecs_admission.app import Service, create_service
 from ecs_admission.errors import RecordUnavailableError
 from ecs_admission.gunicorn_worker import UNREADABLE
+from ecs_admission.metrics_folder import shared_folder
+from ecs_admission.observation import Observe, WorkerStarted, WorkerStopped, unobserved
 from ecs_admission.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _M_ARENA_MAX = -8
 """See mallopt(3)."""
 
 _running: list[Service] = []
+_meters: list[Observe] = []
 
 
 def application(settings: Settings) -> Flask:
@@ -29,8 +32,9 @@ def application(settings: Settings) -> Flask:
     telemetry.configure(settings.log_level)
     os.umask(0o077)
     _share_memory_among_threads()
+    observe = _observer(settings.threads)
     try:
-        service = create_service(settings, unreadable=UNREADABLE)
+        service = create_service(settings, unreadable=UNREADABLE, observe=observe)
     except RecordUnavailableError as error:
         # A database that is locked or full now may work soon: gunicorn starts another worker, where an error while
         # booting would end the whole service.
@@ -43,6 +47,18 @@ def application(settings: Settings) -> Flask:
     return service.app
 
 
+def _observer(threads: int) -> Observe:
+    """Who is told what happens in this worker: nobody where no exporter adds up what is counted."""
+    if shared_folder() is None:
+        return unobserved
+    from ecs_admission.metering import Meters
+
+    meters = Meters("worker")
+    _meters.append(meters)
+    meters(WorkerStarted(threads))
+    return meters
+
+
 def _share_memory_among_threads() -> None:
     """Two arenas for glibc's allocator instead of one a thread: each keeps the largest body it ever held."""
     with contextlib.suppress(OSError, AttributeError):  # another libc
@@ -53,3 +69,5 @@ def close() -> None:
     """Close the decision log of this worker, so that its chain has an end. Safe to call twice."""
     while _running:
         _running.pop().close()
+    while _meters:
+        _meters.pop()(WorkerStopped())

@@ -176,7 +176,13 @@ def run_service(folder: Path, **settings: str) -> Iterator[RunningService]:
     folder.mkdir(parents=True, exist_ok=True)
     for _ in range(3):  # the port may be taken between choosing and using it
         port = free_port()
-        given = {"bind": f"127.0.0.1:{port}", "data_dir": str(folder / "data"), "workers": "2", "threads": "8"}
+        given = {
+            "bind": f"127.0.0.1:{port}",
+            "data_dir": str(folder / "data"),
+            "workers": "2",
+            "threads": "8",
+            "metrics_bind": "off",
+        }
         environment = clean_environment(**(given | settings))
         stdout, stderr = folder / "stdout", folder / "stderr"
         started_us = time.time_ns() // 1000

@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": "Run the service under gunicorn.",
     "config": "Print the settings, and where each was set.",
     "health": "Ask the service of this machine whether it is alive, or ready.",
+    "metrics": "Serve what a service counts: `serve` starts this.",
     "log": "Read and verify the decision log.",
     "tokens": "Make, list and revoke the API tokens of callers.",
     "bundle": "Build, sign, verify and inspect the bundle of a policy revision.",

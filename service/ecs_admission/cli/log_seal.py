@@ -18,6 +18,7 @@ from ecs_admission.cli import fail
 from ecs_admission.cli.log_keys import anchors_at, key_option, log_keys
 from ecs_admission.errors import AdmissionError, RecordUnavailableError, SettingsError
 from ecs_admission.model import new_decision_id
+from ecs_admission.observation import Observe, SealerTurned
 from ecs_admission.settings import read_settings
 from ecs_admission.telemetry import configure, logger
 
@@ -68,7 +69,10 @@ def seal(once: bool, rotate: bool, accept_new_key: bool, parent: int | None, key
         elif once:
             _seal_once(sealer)
         else:
-            _seal_on(sealer, settings.seal_seconds, parent)
+            from ecs_admission.exporter import sealer_observer
+
+            with sealer_observer(settings) as observe:
+                _seal_on(sealer, settings.seal_seconds, parent, observe)
     except SealerStoppedError as error:
         logger().error("the sealer stops", reason=str(error))
         click.echo(f"ecs-admission: {error}", err=True)
@@ -77,7 +81,7 @@ def seal(once: bool, rotate: bool, accept_new_key: bool, parent: int | None, key
         fail(error)
 
 
-def _seal_on(sealer: Sealer, every_seconds: int, parent: int | None) -> None:
+def _seal_on(sealer: Sealer, every_seconds: int, parent: int | None, observe: Observe) -> None:
     """Turn after turn, until a signal says that it is enough or the parent is gone."""
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -91,9 +95,11 @@ def _seal_on(sealer: Sealer, every_seconds: int, parent: int | None) -> None:
                 step = sealer.step()
             except RecordUnavailableError as error:
                 told = _tell(told, ("the sealer cannot seal", str(error)))
+                observe(SealerTurned("failed"))
                 is_pressing = False
             else:
                 told = _tell(told, *_news(step))
+                observe(SealerTurned("sealed" if step.leads else "waited", step.entries, len(step.refused)))
                 is_pressing = step.more
             while not (is_pressing or stop.is_set()):
                 remaining = begin + every_seconds - time.monotonic()

@@ -28,9 +28,11 @@ def command(check: bool) -> None:
         configure(settings.log_level)
         # Imported before the fork, so that workers share the pages; built after it, in each worker.
         from ecs_admission.app import check_start
+        from ecs_admission.metrics_folder import make_folder
         from ecs_admission.server import Server
 
         policies = check_start(settings)
+        folder = None if settings.metrics_bind == "off" else make_folder()
     except AdmissionError as error:
         fail(error)
         return
@@ -46,4 +48,4 @@ def command(check: bool) -> None:
     )
     if settings.authentication == "none":
         logger().warning("callers are not authenticated: for this machine alone", bind=settings.bind)
-    Server(settings).run()
+    Server(settings, folder).run()

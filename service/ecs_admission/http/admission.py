@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
@@ -16,34 +17,38 @@ from ecs_admission.errors import InputError
 from ecs_admission.http.answers import PROBLEM, json_answer
 from ecs_admission.http.auth import principal
 from ecs_admission.model import Outcome
+from ecs_admission.observation import Observe, Reviewed
 from ecs_admission.respond.admission_review import problem
 from ecs_admission.review import Answer, Reviewer
-from ecs_admission.telemetry import logger
+from ecs_admission.telemetry import log_review
 
 _DECIDED = (Outcome.ALLOWED, Outcome.DENIED, Outcome.FAIL_OPEN)
 
 
-def blueprint(reviewer: Reviewer) -> Blueprint:
+def blueprint(reviewer: Reviewer, observe: Observe) -> Blueprint:
     """The routes that judge."""
     routes = Blueprint("admission", __name__)
+    review = partial(_review, reviewer, observe)
 
     @routes.post("/v1/operations/<operation>")
     def operations(operation: str) -> Response:
         body, query = _body(), request.query_string
         known = operation if operation in OPERATIONS else None
-        answer = _review(reviewer, lambda: read_operation(operation, body(), _pairs(query)), known, "operations")
+        answer = review(lambda: read_operation(operation, body(), _pairs(query)), known, "operations")
         return _respond(answer, deny_status=403)
 
     @routes.post("/v1/admission/reviews")
     def reviews() -> Response:
         body, query = _body(), request.query_string
-        answer = _review(reviewer, lambda: _read_review(body(), query), None, "reviews")
+        answer = review(lambda: _read_review(body(), query), None, "reviews")
         return _respond(answer, deny_status=200)
 
     return routes
 
 
-def _review(reviewer: Reviewer, read: Callable[[], Adapted], operation: str | None, enforcement_point: str) -> Answer:
+def _review(
+    reviewer: Reviewer, observe: Observe, read: Callable[[], Adapted], operation: str | None, enforcement_point: str
+) -> Answer:
     begin = time.perf_counter_ns()
     caller = principal()
     answer = reviewer.review(
@@ -53,20 +58,19 @@ def _review(reviewer: Reviewer, read: Callable[[], Adapted], operation: str | No
         enforcement_point=enforcement_point,
         permit=caller.permit,
     )
-    decision = answer.decision
-    log = logger().warning if decision.outcome is Outcome.FAIL_OPEN else logger().info
-    log(
-        "review",
+    reviewed = Reviewed(
+        decision=answer.decision,
         decision_id=answer.decision_id,
+        revision=answer.revision,
+        engine=answer.engine,
         enforcement_point=enforcement_point,
-        outcome=decision.outcome.value,
-        reason=decision.reason,
-        code=decision.error_code,
-        findings=len(decision.findings),
-        rules=sorted({finding.rule for finding in decision.denials}),
+        operation=answer.operation,
+        environment=answer.environment,
         duration_us=(time.perf_counter_ns() - begin) // 1000,
         timings_us=answer.timings_us,
     )
+    log_review(reviewed)
+    observe(reviewed)
     return answer
 
 

@@ -21,6 +21,7 @@ from ecs_admission.decision_log.entries import EntryDraft, build_event_draft
 from ecs_admission.errors import AdmissionError, ForbiddenError, UnauthorizedError
 from ecs_admission.http.answers import problem_answer
 from ecs_admission.model import JSONObject, UserInfo, new_decision_id
+from ecs_admission.observation import AccessRefused, AuthenticationFailed, Observe, unobserved
 from ecs_admission.telemetry import log_error
 
 OPEN: Final = "open"
@@ -59,6 +60,7 @@ class Access:
         recorder: Recorder | None = None,
         is_for_this_machine: bool = True,
         has_host: bool = True,
+        observe: Observe = unobserved,
     ) -> None:
         """Without an `authenticator` everybody may do everything; see `ANONYMOUS`.
 
@@ -67,6 +69,7 @@ class Access:
         """
         self._authenticator = authenticator
         self._recorder = recorder
+        self._observe = observe
         self._is_gated = authenticator is None and is_for_this_machine
         self._has_host = has_host
 
@@ -89,6 +92,16 @@ class Access:
 
     def _admit(self) -> None:
         g.access, g.principal = self, None
+        try:
+            self._check()
+        except UnauthorizedError as error:
+            self._observe(AuthenticationFailed(str(error.code)))
+            raise
+        except ForbiddenError as error:
+            self._observe(AccessRefused(str(error.code)))
+            raise
+
+    def _check(self) -> None:
         if "Origin" in request.headers:
             raise ForbiddenError("origin", "this service is not for pages of a browser: no Origin is accepted")
         if self._is_gated:

@@ -9,11 +9,12 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.errors import InputError, RecordUnavailableError
-from ecs_admission.http import admission, bundles, decisions, exports, fingerprints, health, openapi
+from ecs_admission.http import admission, bundles, decisions, exports, fingerprints, health, observing, openapi
 from ecs_admission.http.answers import http_error, input_error, record_error, unreadable_body
 from ecs_admission.http.auth import Access
 from ecs_admission.http.bundles import ServedPolicies
 from ecs_admission.model import Standing
+from ecs_admission.observation import Observe, unobserved
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Reviewer
 from ecs_admission.telemetry import log_error
@@ -28,18 +29,21 @@ def create_flask(
     served: Callable[[], ServedPolicies] = ServedPolicies,
     access: Access | None = None,
     fingerprint_keys: Sequence[FingerprintKey] = (),
+    observe: Observe = unobserved,
 ) -> Flask:
     """An application with every route, holding no state but what it is given.
 
     `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, `standing` says how the
     policies stand and `served` gives their bundle. `access` stands before every request; without it everybody may do
-    everything, from this machine alone. Values are looked up with `fingerprint_keys`.
+    everything, from this machine alone. Values are looked up with `fingerprint_keys`. `observe` is told
+    of each request and review.
     """
     app = Flask("ecs_admission", static_folder=None, template_folder=None)
     app.url_map.merge_slashes = False  # a redirect would repeat the path
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    observing.install(app, observe)
     (access or Access()).install(app)
-    app.register_blueprint(admission.blueprint(reviewer))
+    app.register_blueprint(admission.blueprint(reviewer, observe))
     app.register_blueprint(decisions.blueprint(reader))
     app.register_blueprint(exports.blueprint(reader, lambda: reviewer.revision.governance.catalogue))
     app.register_blueprint(fingerprints.blueprint(reader, fingerprint_keys))

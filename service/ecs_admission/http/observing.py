@@ -1,0 +1,25 @@
+"""Tells of each request: that a thread is busy with it, where it went, and how it was answered."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request
+
+from ecs_admission.observation import Observe, RequestBegan, RequestEnded
+
+
+def install(app: Flask, observe: Observe) -> None:
+    """Have every request of an application observed, those that are refused at the door included."""
+
+    @app.before_request
+    def began() -> None:
+        g.status = None
+        observe(RequestBegan())
+
+    @app.after_request
+    def answered(response: Response) -> Response:
+        g.status = response.status_code
+        return response
+
+    @app.teardown_request
+    def ended(_: BaseException | None) -> None:
+        observe(RequestEnded(request.endpoint, g.status))
