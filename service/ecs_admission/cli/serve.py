@@ -32,7 +32,6 @@ def command(check: bool) -> None:
         from ecs_admission.server import Server
 
         policies = check_start(settings)
-        folder = None if settings.metrics_bind == "off" else make_folder()
     except AdmissionError as error:
         fail(error)
         return
@@ -48,4 +47,4 @@ def command(check: bool) -> None:
     )
     if settings.authentication == "none":
         logger().warning("callers are not authenticated: for this machine alone", bind=settings.bind)
-    Server(settings, folder).run()
+    Server(settings, None if settings.metrics_bind == "off" else make_folder()).run()
