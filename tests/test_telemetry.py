@@ -55,7 +55,7 @@ def test_unknown_keys_are_dropped_and_counted(capsys: pytest.CaptureFixture[str]
 
 def test_keys_bound_earlier_are_held_to_the_list_too(capsys: pytest.CaptureFixture[str]) -> None:
     configure("info")
-    logger().bind(environment=letters(20)).warning("odd")
+    logger().bind(body=letters(20)).warning("odd")
     (line,) = lines(capsys)
     assert (line["level"], line["dropped_keys"]) == ("warning", 1)
 
