@@ -330,7 +330,6 @@ def test_only_protocols_and_quiet_overrides_have_no_body() -> None:
         "cli.tokens.command",
         "engines.embedded.EmbeddedEngine.probe",
         "exporter._Handler.log_message",
-        "exporter._Server.handle_error",
         "gunicorn_worker.QuietLogger.access",
         "gunicorn_worker.QuietLogger.debug",
         "observation.unobserved",

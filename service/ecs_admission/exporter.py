@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +34,7 @@ from ecs_admission.metering import Meters
 from ecs_admission.metrics_folder import ended_files, process_of, shared_folder
 from ecs_admission.observation import Observe, unobserved
 from ecs_admission.settings import Settings
-from ecs_admission.telemetry import logger
+from ecs_admission.telemetry import log_error, logger
 
 _LOOK_SECONDS: Final = 1.0
 _LOG_SECONDS: Final = 5.0
@@ -150,6 +151,9 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """See `BaseServer.handle_error`, which prints a traceback. Whoever hung up knows."""
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, ConnectionError | TimeoutError):
+            log_error(error)
 
 
 class _Handler(BaseHTTPRequestHandler):
