@@ -175,13 +175,12 @@ def test_a_worker_that_is_replaced_takes_no_count_along(measured: Measured) -> N
     for _ in range(4):
         service.post(f"{OPERATION}?environment=prod", COMPLIANT)
     decisions, starts = measured.total("decisions_total"), measured.total("worker_starts_total")
-    folder = folder_of(service)
+    folder, revision = folder_of(service), service.get("/readyz").json["revision"]
     for worker in service.workers():
         os.kill(worker, signal.SIGTERM if worker % 2 else signal.SIGKILL)
     wait_until(lambda: measured.total("worker_starts_total") >= starts + 2, "workers were started")
     wait_until(lambda: measured.value("workers") == 2, "both of them serve")
     assert measured.total("decisions_total") == decisions
-    revision = service.get("/readyz").json["revision"]
     wait_until(lambda: measured.value("policies_info", revision=revision) == 2, "both of them say by what they judge")
     # The files of those that are gone became one of each kind.
     assert len(list(folder.glob("counter_*.db"))) <= 4
