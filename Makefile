@@ -96,6 +96,10 @@ bench-log: $(VENV)/.dev ## Measure queries of a large decision log for docs/perf
 image: $(VENV)/.dev ## Build the container image without a daemon, start it and test it (root, buildah, debootstrap)
 	@image=$$(tools/image) && TEST_IMAGE="$$image" $(BIN)/python -m pytest -q -p no:cacheprovider tests/image $(PYTEST)
 
+.PHONY: soak
+soak: $(VENV)/.dev ## Load two nodes for two minutes while they are killed, restarted and rolled (SOAK_SECONDS=120)
+	@tools/opa >/dev/null && $(BIN)/python -m bench.soak --seconds $(or $(SOAK_SECONDS),120)
+
 .PHONY: lock
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows, by hash and without index addresses
 	@tools/lock
