@@ -18,11 +18,11 @@ import psycopg
 
 from bench.processes import children
 from bench.soak.callers import Answered, Callers, Tally
-from bench.soak.cluster import Cluster, Node, SoakError, run_cluster, wait_until
+from bench.soak.cluster import POLICIES, Cluster, Node, SoakError, run_cluster, wait_until
 
 CALLERS = 4
 EACH_PER_SECOND = 10.0
-_RULES = "baseline:\n  plaintext/environment: deny\n"
+_ROLLED = POLICIES + "  plaintext/field: deny\n"
 
 
 def main() -> None:
@@ -63,7 +63,11 @@ def run(folder: Path, seconds: float) -> list[str]:
         for node in cluster.nodes:
             node.service.stop()
         cluster.sealer.stop()
-        return [*_judge(tally, {str(before), str(after)}), *_compare(tally.answers, cluster), *_verify(cluster)]
+        return [
+            *_judge(tally, {str(before), str(after)}),
+            *_compare(tally.answers, cluster),
+            *_verify(tally.answers, cluster),
+        ]
 
 
 def _events(cluster: Cluster) -> list[tuple[float, str, Callable[[], object]]]:
@@ -83,9 +87,7 @@ def _events(cluster: Cluster) -> list[tuple[float, str, Callable[[], object]]]:
     def roll() -> None:
         """Activate policies that both nodes get at the same time, and each OPA from its own service."""
         before = first.revision()
-        config = cluster.policies / "config" / "profiles"
-        config.mkdir(parents=True)
-        (config / "data.yaml").write_text(_RULES)
+        cluster.write_policies(_ROLLED)
         wait_until(
             lambda: first.revision() == second.revision() != before and first.is_ready() and second.is_ready(),
             "both nodes judge by the new revision",
@@ -137,8 +139,11 @@ def _compare(answers: list[Answered], cluster: Cluster) -> list[str]:
     return [f"{len(which)} decisions {what}" for what, which in found.items() if which]
 
 
-def _verify(cluster: Cluster) -> list[str]:
-    done = cluster.command("log", "verify", "--anchor", str(cluster.folder / "anchors"))
+def _verify(answers: list[Answered], cluster: Cluster) -> list[str]:
+    """What an auditor finds who has the receipts that the callers kept."""
+    receipts = cluster.folder / "receipts"
+    receipts.write_text("".join(f"{answer.receipt}\n" for answer in answers))
+    done = cluster.command("log", "verify", "--anchor", str(cluster.folder / "anchors"), "--receipts", str(receipts))
     summary = done.stdout.decode().strip().rpartition("\n")[2]
     _say(f"log verify: {summary} (exit status {done.returncode})")
     return [] if done.returncode == 0 else [f"the log does not verify: {summary} {done.stderr.decode()}"]

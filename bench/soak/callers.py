@@ -24,6 +24,7 @@ class Answered:
     decision_id: str
     allowed: bool
     revision: str
+    receipt: str
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ class Callers:
             return f"{answer.status} {document.get('reason')} {document.get('code')}"
         response = document["response"]
         notes = response["auditAnnotations"]
-        return Answered(notes["decision-id"], response["allowed"], notes["policy-revision"])
+        return Answered(notes["decision-id"], response["allowed"], notes["policy-revision"], notes["receipt"])
 
 
 def _document(*, is_leaky: bool) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from ecs_admission.settings import Settings
 
 COMMAND = Path(sys.executable).with_name("ecs-admission")
 PATIENCE_SECONDS = 30.0
+POLICIES = "baseline:\n  plaintext/environment: deny\n"
+"""What both services begin with: a layer of data that says what the pack says anyway."""
 _POLL_SECONDS = 1
 
 
@@ -109,10 +111,9 @@ class Cluster:
     environment: Mapping[str, str]
     programs: list[Process] = field(default_factory=list)
 
-    @property
-    def policies(self) -> Path:
-        """The folder of policies that both services follow."""
-        return self.folder / "policies"
+    def write_policies(self, actions: str) -> None:
+        """Give both services these actions, in the folder of policies that they follow."""
+        _write_policies(self.folder, actions)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run `ecs-admission` as an auditor does."""
@@ -125,7 +126,7 @@ def run_cluster(folder: Path) -> Iterator[Cluster]:
     haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     if haproxy is None:
         raise SoakError("no haproxy: apt-get install haproxy")
-    (folder / "policies").mkdir()
+    _write_policies(folder, POLICIES)
     with run_postgresql() as postgresql:
         name = postgresql.create_database()
         shared = _keys(folder) | {
@@ -165,6 +166,15 @@ def wait_until(condition: Callable[[], bool], what: str, *, patience: float = PA
         if time.monotonic() > deadline:
             raise SoakError(f"waited {patience:.0f} s in vain until {what}")
         time.sleep(0.05)
+
+
+def _write_policies(folder: Path, actions: str) -> None:
+    """Write beside the place and move it there, as whoever rolls policies out has to."""
+    place = folder / "policies" / "config" / "profiles"
+    place.mkdir(parents=True, exist_ok=True)
+    written = folder / "actions.yaml"
+    written.write_text(actions)
+    written.replace(place / "data.yaml")
 
 
 def _keys(folder: Path) -> dict[str, str]:
