@@ -170,10 +170,42 @@ def test_a_key_that_was_exchanged_while_nobody_ran_is_recorded(log: DecisionLog,
     second = open_log(url, revision, signingKey="b")
     try:
         journal = make_journal(second, revision)
-        journal.note_rotations(second.reader, {"signingKey": "b"}, writer=second.writer)
+        journal.note_changes(second.reader, {"signingKey": "b"}, writer=second.writer)
         (entry,) = second.reader.list_entries(kind="key_rotation").items
         assert entry["details"] == {"key": "signingKey", "previous": "a", "next": "b"}
-        journal.note_rotations(second.reader, {"signingKey": "a"}, writer=second.writer)
+        journal.note_changes(second.reader, {"signingKey": "a"}, writer=second.writer)
         assert len(second.reader.list_entries(kind="key_rotation").items) == 1
     finally:
         second.close()
+
+
+def with_exceptions(revision: Revision, *exceptions: PolicyException) -> Revision:
+    governance = replace(revision.governance, exceptions=exceptions)
+    return replace(revision, id=f"sha256:{[(each.id, each.expires) for each in exceptions]}", governance=governance)
+
+
+def test_an_exception_that_came_with_a_restart_is_an_entry(log: DecisionLog, url: str, revision: Revision) -> None:
+    """Added, then longer, then gone: each by a process that was started with other policies than the one before it."""
+    longer = replace(EXCEPTION, expires=EXCEPTION.expires + 86_400)
+    for exceptions in ((EXCEPTION,), (EXCEPTION,), (longer,), ()):
+        restarted = open_log(url, with_exceptions(revision, *exceptions))
+        journal = make_journal(restarted, with_exceptions(revision, *exceptions))
+        restarted.append(node_entry("node_start", None, None), deadline_seconds=5)  # as a command does
+        journal.note_changes(restarted.reader, {}, writer=restarted.writer)
+        restarted.close()
+
+    added = [item["details"] for item in log.reader.list_entries(kind="exception_add").items]
+    removed = [item["details"] for item in log.reader.list_entries(kind="exception_remove").items]
+
+    assert added == [DESCRIBED | {"expires": "2027-01-16"}, DESCRIBED]
+    assert removed == [DESCRIBED | {"expires": "2027-01-16"}, DESCRIBED]
+
+
+def test_many_commands_hide_no_key_that_was_exchanged(log: DecisionLog, url: str, revision: Revision) -> None:
+    for _ in range(30):
+        log.append(node_entry("node_start", None, None), deadline_seconds=5)
+    second = open_log(url, revision, signingKey="b")
+    make_journal(second, revision).note_changes(second.reader, {"signingKey": "b"}, writer=second.writer)
+    second.close()
+
+    assert len(log.reader.list_entries(kind="key_rotation").items) == 1

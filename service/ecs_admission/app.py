@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 from ecs_admission.activation import Activation, Prepare, follow
 from ecs_admission.auth.tokens import load_or_create_pepper
-from ecs_admission.decision_log.connections import database_folder
+from ecs_admission.decision_log.connections import database_file, database_folder
 from ecs_admission.decision_log.durability import check_data_dir
 from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.decision_log.keys import load_or_create_signing_key
+from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.decision_log.starts import check_fingerprint_key
 from ecs_admission.decision_log.store import DecisionLog, check_database
 from ecs_admission.decision_log.token_store import TokenReader
 from ecs_admission.engines.pack import Pack
@@ -84,6 +86,7 @@ def create_service(
     activation = Activation(settings.policy_places, _preparing(settings), is_followed=is_followed)
     fitness = Fitness(activation, is_tried=not is_followed)
     log_key, keys = load_or_create_signing_key(settings.log_key_file), _key_ids(settings)
+    _check_fingerprint_key(settings)
     log = DecisionLog.open(
         settings.log_url,
         writer=new_decision_id(),
@@ -97,7 +100,7 @@ def create_service(
         activation.active.revision, inventory=NoInventory(), recorder=record, on_error=partial(_note_error, observe)
     )
     journal = Journal(record, reviewer, observe)
-    journal.note_rotations(log.reader, keys, writer=log.writer)
+    journal.note_changes(log.reader, keys, writer=log.writer)
     journal.follow(activation)
     journal.follow_fitness(fitness)
     stop = follow(activation, every_seconds=settings.policies_poll_seconds)
@@ -201,6 +204,18 @@ def _key_ids(settings: Settings) -> dict[str, str]:
     }
 
 
+def _check_fingerprint_key(settings: Settings) -> None:
+    """Refuse a node that would record under another fingerprint key than the log's. Raises `SettingsError`."""
+    database = database_file(settings.log_url)
+    if settings.unsafe_new_fingerprint_key or (database is not None and not database.exists()):
+        return
+    log_keys = [load_or_create_signing_key(settings.log_key_file).public]
+    keys = [key.id for key in load_or_create_keys(settings.key_file)]
+    reader = LogReader.open(settings.log_read_url, timeout_seconds=settings.record_deadline_seconds)
+    with contextlib.closing(reader):
+        check_fingerprint_key(reader, log_keys, keys)
+
+
 def _preparing(settings: Settings) -> Prepare:
     """How a revision of a pack is made ready and tried, with what all revisions of this process share."""
     key, detectors = load_or_create_key(settings.key_file), (KingfisherDetector(),)
@@ -239,6 +254,7 @@ def check_start(settings: Settings) -> Policies:
         check_database(
             settings.log_url, timeout_seconds=settings.record_deadline_seconds, read_url=settings.log_read_url
         )  # fmt: skip
+        _check_fingerprint_key(settings)
     policies = load_policies(settings.policy_places, now=time.time())
     if settings.engine == "opa":
         make_engine(settings, policies.pack)  # connects to nothing yet, and refuses a URL that it cannot use

@@ -13,19 +13,24 @@ from typing import Any
 
 from ecs_admission.activation import Activation, Active
 from ecs_admission.decision_log.entries import EntryDraft, NodeKind, build_event_draft, build_node_draft
-from ecs_admission.decision_log.events import Event, keys_rotated, policies_activated, policies_refused, policies_tried
-from ecs_admission.decision_log.policies_at import with_policy
+from ecs_admission.decision_log.events import (
+    Event,
+    exceptions_changed,
+    keys_rotated,
+    policies_activated,
+    policies_refused,
+    policies_tried,
+)
+from ecs_admission.decision_log.policies_at import exceptions_of, with_policy
 from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.decision_log.starts import last_event
 from ecs_admission.errors import AdmissionError
 from ecs_admission.fitness import Fitness
-from ecs_admission.model import JSONObject, Refusal, new_decision_id
+from ecs_admission.model import Refusal, new_decision_id
 from ecs_admission.observation import Observe, PoliciesChanged, unobserved
 from ecs_admission.review import Recorder, Reviewer
 from ecs_admission.revision import Revision
 from ecs_admission.telemetry import log_error, log_fitness, log_refusal, log_revision
-
-_STARTS = 20
-"""How many starts back the keys of a process before this one are looked for."""
 
 
 def start_entry(active: Active, *, authentication: str, keys: Mapping[str, str]) -> EntryDraft:
@@ -93,16 +98,23 @@ class Journal:
         except AdmissionError as error:
             log_error(error)
 
-    def note_rotations(self, reader: LogReader, keys: Mapping[str, str], *, writer: str) -> None:
-        """Record the keys that the process before this one did not have. `writer` is this one."""
+    def note_changes(self, reader: LogReader, keys: Mapping[str, str], *, writer: str) -> None:
+        """Record what the process before this one did not have: keys, and exceptions. `writer` is this one.
+
+        A restart is as good a way to bring an exception as a change of files is, and must show as much.
+        """
         try:
-            starts = reader.list_entries(limit=_STARTS, kind="node_start").items
+            start = last_event(reader, ("node_start",), (), besides=writer)
+            judging = last_event(reader, ("node_start", "policy_activate"), (), besides=writer)
+            shown = None if judging is None else reader.show(judging["id"])
         except AdmissionError as error:
             log_error(error)
             return
-        earlier = (start["details"] for start in starts if start.get("writer") != writer and start.get("details"))
-        before: JSONObject = next((details for details in earlier if keys.keys() <= details.keys()), {})
-        self.note(keys_rotated(before, keys))
+        self.note(keys_rotated({} if start is None else start["details"], keys))
+        policy = None if shown is None else shown["policyInput"]
+        if policy is not None:
+            after = self.reviewer.revision.governance.exceptions
+            self.note(exceptions_changed(exceptions_of(policy), after))
 
     def _change(self, active: Active) -> None:
         before = self.reviewer.revision

@@ -73,7 +73,9 @@ class Settings(BaseModel):
         365, description="The youngest age at which retention drops bodies; below 365 two operators have to ask for it."
     )
     fingerprint_key_file: Path | None = Field(
-        None, description="File with the fingerprint key, 64 hex digits; default: fingerprint.key in the data folder."
+        None,
+        description="File with the fingerprint keys, 64 hex digits on each line: the one in use, and below it those "
+        "that were, with which values are still looked up; default: fingerprint.key in the data folder.",
     )
     authentication: Literal["none", "required"] = Field(
         "none", description="Whether callers have to show who they are; with none only this machine can connect."
@@ -117,6 +119,11 @@ class Settings(BaseModel):
     )
     unsafe_bind_without_authentication: bool = Field(
         False, description="Accept an address other than loopback although callers are not authenticated."
+    )
+    unsafe_new_fingerprint_key: bool = Field(
+        False,
+        description="Begin with another fingerprint key although the log's active one is not at hand: what was "
+        "recorded under that cannot be looked up.",
     )
 
     @field_validator("bind")

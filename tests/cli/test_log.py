@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 
 from ecs_admission.activation import Active
 from ecs_admission.cli import log_query, main
+from ecs_admission.decision_log.flat import moment
 from ecs_admission.decision_log.keys import load_or_create_signing_key
 from ecs_admission.decision_log.policies_at import with_policy
 from ecs_admission.decision_log.store import DecisionLog
@@ -197,8 +198,8 @@ def test_the_policies_of_a_time_are_those_of_the_start_before_it(log: DecisionLo
     (found,) = policies("0s")
 
     assert found["revision"] == revision.id
-    assert found["activatedBy"] == "the service, when it started"
-    assert found["writers"] == [log.writer]
+    assert found["activatedBy"] == f"process {log.writer}, when it started"
+    assert (found["running"], found["writers"], found["silent"]) == (True, [log.writer], [])
     assert found["weakened"] == ["config/words lacks pwd"]
     assert found["environments"].keys() == revision.governance.environments.keys()
     prod = found["environments"]["prod"]["actions"]
@@ -217,10 +218,32 @@ def test_an_activation_and_a_stop_change_what_is_in_force(log: DecisionLog, revi
     log.append(node_entry("node_stop", "embedded", "sha256:other"), deadline_seconds=5)
 
     assert found["revision"] == "sha256:other"
-    assert found["activatedBy"] == "the service, when the files of its policies changed"
+    assert found["activatedBy"] == f"process {log.writer}, when it found its policies changed"
     assert text.startswith("revision sha256:other\n")
     assert re.search(r"plaintext/environment +deny", text)
     assert policies("0s") == []
+
+
+def test_a_process_that_was_killed_counts_until_it_was_silent_for_a_day(log: DecisionLog, revision: Revision) -> None:
+    heard = log.reader.list_entries().items[0]["time"]
+    later = moment(heard + 2 * 86_400_000_000)
+
+    (killed,) = policies(later)
+    text = call("policy", "--at", later).stdout
+
+    assert (killed["running"], killed["writers"]) == (False, [])
+    assert killed["silent"] == [{"writer": log.writer, "lastHeardOf": moment(heard)}]
+    assert text.startswith("no process of the service was running then, as far as the log says\n")
+    assert f"process {log.writer} never said that it stopped, last heard of at {moment(heard)}" in text
+    log.append(make_draft(ALLOWED, time_us=heard + 3 * 86_400_000_000), deadline_seconds=5)
+    (idle,) = policies(later)
+    assert (idle["running"], idle["writers"], idle["silent"]) == (True, [log.writer], [])
+
+
+def test_commands_judge_by_nothing(log: DecisionLog) -> None:
+    for _ in range(3):
+        assert call("list").exit_code == 0
+    assert [found["writers"] for found in policies("0s")] == [[log.writer]]
 
 
 def test_an_export_is_written_once(log: DecisionLog, tmp_path: Path) -> None:

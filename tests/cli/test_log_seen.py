@@ -19,14 +19,16 @@ from ecs_admission.adapt.submission import read_operation
 from ecs_admission.cli import main
 from ecs_admission.decision_log.keys import load_or_create_signing_key
 from ecs_admission.decision_log.store import DecisionLog
+from ecs_admission.engines.embedded import EmbeddedEngine
+from ecs_admission.engines.pack import Pack
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.http import create_flask, fingerprints
 from ecs_admission.http.auth import Access
 from ecs_admission.journal import node_entry
 from ecs_admission.model import UserInfo, new_decision_id
-from ecs_admission.project.fingerprints import FingerprintKey
+from ecs_admission.project.fingerprints import FingerprintKey, make_key
 from ecs_admission.review import Reviewer
-from ecs_admission.revision import Revision
+from ecs_admission.revision import Revision, prepare
 from tests.project.samples import environment
 
 VALUE = "Good morning"
@@ -172,6 +174,29 @@ def test_a_service_is_asked_until_it_has_looked_through_everything(
     }  # fmt: skip
     first = log_seen._collect(iter(pages), 1)
     assert (first["next"], first["cannotKnow"]) == ("1:a", ["x", "older"])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_it_is_looked_up_under_every_key_that_the_file_still_has(
+    log: DecisionLog, tmp_path: Path, key: FingerprintKey, pack: Pack, embedded: EmbeddedEngine, times: int
+) -> None:
+    """The decision of the fixture was recorded under one key, the next ones under those that came after it."""
+    lines = [key.secret.hex()]
+    for _ in range(times):
+        lines.insert(0, secrets.token_hex(32))
+        later = make_key(bytes.fromhex(lines[0]))
+        _reviewer(prepare(pack, engine=embedded, detectors=(), key=later, now=0), log).review(
+            lambda: read_operation(
+                "RegisterTaskDefinition", orjson.dumps(environment([("OTHER", VALUE)])), [("environment", "prod")]
+            ),
+            operation="RegisterTaskDefinition",
+            user=UserInfo("pipeline"),
+            enforcement_point="test",
+        )
+    for known in range(len(lines), 0, -1):
+        (tmp_path / "fingerprint.key").write_text("\n".join(lines[:known]) + "\n")
+        found = orjson.loads(seen(VALUE, "--output", "json").stdout)
+        assert (len(found["keys"]), len(found["items"])) == (known, known)
 
 
 @pytest.mark.parametrize("value", ["", "\n", b"\xff\xfe"])

@@ -128,3 +128,20 @@ def test_a_fingerprint_key_that_others_read_is_refused(tmp_path: Path) -> None:
     told = refuse(data_dir=str(tmp_path))
     assert "chmod 600" in told
     assert file.read_text() not in told
+
+
+def test_a_node_with_another_fingerprint_key_than_the_logs_is_refused(tmp_path: Path) -> None:
+    with run_service(tmp_path, workers="1") as service:
+        assert service.post(OPERATION, COMPLIANT).status == 200
+    key = tmp_path / "data" / "fingerprint.key"
+    old = key.read_text()
+    key.write_text(secrets.token_hex(32) + "\n")
+
+    told = refuse(data_dir=str(tmp_path / "data"), bind=service.environment["ECS_ADMISSION_BIND"])
+
+    assert "the log's active one is k" in told
+    assert "ECS_ADMISSION_UNSAFE_NEW_FINGERPRINT_KEY" in told
+    key.write_text(key.read_text() + old)
+    with run_service(tmp_path, workers="1") as service:
+        assert service.post(OPERATION, COMPLIANT).status == 200
+        assert len(service.rows("SELECT 1 FROM entries WHERE kind = 'key_rotation'")) == 1

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def policy(at: str, is_unrecorded: bool, output: str) -> None:
     """Say which policy revision, actions and exceptions were in force at a time, and who activated them.
 
-    Several where processes judged by different ones; one that was killed counts as running. Reads the database of the
-    settings.
+    Several where processes judged by different ones. A process that was killed never says that it stopped: it counts
+    until it has not been heard of for a day. Reads the database of the settings.
     """
     from ecs_admission.decision_log.filters import read_time
     from ecs_admission.decision_log.policies_at import policies_at
@@ -38,7 +38,7 @@ def policy(at: str, is_unrecorded: bool, output: str) -> None:
         if output == "json":
             click.echo(json_text({"at": time_us, "revisions": [_document(each, time_us) for each in found]}))
             return
-        if not found:
+        if not any(each.is_running for each in found):
             click.echo("no process of the service was running then, as far as the log says")
         for each in found:
             _print(_document(each, time_us))
@@ -54,7 +54,14 @@ def _document(each: InForce, time_us: int) -> JSONObject:
         "since": moment(each.since_us),
         "activatedBy": each.activated_by,
         "entry": each.entry["id"],
-        "writers": list(each.writers),
+        "lastHeardOf": moment(each.heard_us),
+        "running": each.is_running,
+        "writers": [process.writer for process in each.processes if process.is_running],
+        "silent": [
+            {"writer": process.writer, "lastHeardOf": moment(process.heard_us)}
+            for process in each.processes
+            if not process.is_running
+        ],
         "weakened": each.entry["details"].get("weakened", []),
         "exceptions": exceptions,
         "environments": policy.get("environments"),
@@ -64,7 +71,12 @@ def _document(each: InForce, time_us: int) -> JSONObject:
 def _print(document: JSONObject) -> None:
     click.echo(f"revision {document['revision']}")
     click.echo(f"  since {document['since']}, activated by {document['activatedBy']} (entry {document['entry']})")
-    click.echo(f"  in {len(document['writers'])} processes")
+    if document["running"]:
+        click.echo(f"  in {len(document['writers'])} processes, last heard of at {document['lastHeardOf']}")
+    for silent in document["silent"]:
+        click.echo(f"  process {silent['writer']} never said that it stopped, last heard of at {silent['lastHeardOf']}")
+    if not document["running"]:
+        return
     for sentence in document["weakened"]:
         click.echo(f"  milder than what ships: {sentence}")
     for item in document["exceptions"]:

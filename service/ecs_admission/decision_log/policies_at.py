@@ -10,18 +10,35 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+import orjson
+from sqlalchemy import LargeBinary, Select, cast, or_, select
+
+from ecs_admission.decision_log.database import translated
 from ecs_admission.decision_log.entries import EntryDraft, canonical_bytes
-from ecs_admission.decision_log.filters import Clause, Filters
-from ecs_admission.decision_log.queries import MAX_LIMIT, LogReader
-from ecs_admission.governance import Governance, action_keys
+from ecs_admission.decision_log.queries import LogReader
+from ecs_admission.decision_log.schema import IS_EVENT, entries
+from ecs_admission.governance import Governance, PolicyException, action_keys
 from ecs_admission.model import JSONObject
 
-MOST_EVENTS: Final = 2_000
-"""Starts, stops and activations that are looked back through."""
+SILENT_US: Final = 86_400 * 1_000_000
+"""A process that has said nothing for this long, and nothing later, is not counted among those that judge."""
 
-_KINDS: Final = ("node_start", "policy_activate", "node_stop")
+_READING: Final = "the decision log cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """A process that had not said that it stopped. `heard_us` is when it last said anything up to the time asked about.
+
+    `is_running` where it said something later, or had within `SILENT_US`. Of one that is silent nobody can tell: it had
+    nothing to judge, or was killed.
+    """
+
+    writer: str
+    heard_us: int
+    is_running: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +46,33 @@ class InForce:
     """A revision that processes judged by at a time.
 
     `since_us` is when the first of them began to, in microseconds since the epoch. `entry` is the newest entry by which
-    one did, `policy` its document, None where retention has dropped it. `writers` are those that had not said that
-    they stopped; one that was killed never does.
+    one did, `policy` its document, None where it is not in the log any more.
     """
 
     revision: str
     since_us: int
     entry: JSONObject
-    writers: tuple[str, ...]
+    processes: tuple[Judging, ...]
     policy: JSONObject | None
 
     @property
+    def is_running(self) -> bool:
+        """Whether a process judged by it, as far as can be known."""
+        return any(process.is_running for process in self.processes)
+
+    @property
+    def heard_us(self) -> int:
+        """When one of its processes was last heard of."""
+        return max(process.heard_us for process in self.processes)
+
+    @property
     def activated_by(self) -> str:
-        """Who activated it: a caller, or the service itself."""
+        """Who activated it: a person, where the log knows one, else the process itself."""
         caller = self.entry.get("caller")
         if caller is not None:
             return str(caller["username"])
-        if self.entry["kind"] == "node_start":
-            return "the service, when it started"
-        return "the service, when the files of its policies changed"
+        when = "started" if self.entry["kind"] == "node_start" else "found its policies changed"
+        return f"process {self.entry['writer']}, when it {when}"
 
 
 def with_policy(draft: EntryDraft, governance: Governance, weakened: Sequence[str]) -> EntryDraft:
@@ -88,40 +113,75 @@ def policy_document(governance: Governance, weakened: Sequence[str]) -> JSONObje
     }
 
 
+def exceptions_of(policy: JSONObject) -> tuple[PolicyException, ...]:
+    """The exceptions in a policy document."""
+    return tuple(PolicyException(**{**each, "match": dict(each["match"])}) for each in policy.get("exceptions", ()))
+
+
 def policies_at(reader: LogReader, time_us: int) -> list[InForce]:
-    """The revisions in force at `time_us`, that which was activated last first. Raises `RecordUnavailableError`."""
-    latest: dict[str, JSONObject] = {}
-    for event in _events(reader, time_us):
-        latest.setdefault(event["writer"], event)
-    by_revision: dict[str, list[JSONObject]] = {}
-    for event in latest.values():
-        revision = event["policy"]["revision"]
-        if event["kind"] != "node_stop" and revision is not None:
-            by_revision.setdefault(revision, []).append(event)
+    """The revisions in force at `time_us`, those that a process judged by first, then that which came last first.
+
+    Raises `RecordUnavailableError`.
+    """
+    by_revision: dict[str, list[tuple[JSONObject, Judging]]] = {}
+    with translated(_READING), reader.snapshot() as connection:
+        for row in connection.execute(_unstopped(time_us)):
+            event = orjson.loads(connection.execute(_latest(row.writer, time_us)).scalar_one())
+            is_running = row.last > time_us or row.heard >= time_us - SILENT_US
+            judging = Judging(row.writer, row.heard, is_running)
+            by_revision.setdefault(event["policy"]["revision"], []).append((event, judging))
     found = [_in_force(reader, revision, events) for revision, events in by_revision.items()]
-    return sorted(found, key=lambda each: -each.entry["time"])
+    return sorted(found, key=lambda each: (not each.is_running, -each.entry["time"]))
 
 
-def _in_force(reader: LogReader, revision: str, events: list[JSONObject]) -> InForce:
-    newest = max(events, key=lambda event: event["time"])
+def _in_force(reader: LogReader, revision: str, events: list[tuple[JSONObject, Judging]]) -> InForce:
+    newest = max((event for event, _ in events), key=lambda event: event["time"])
     shown = reader.show(newest["id"])
     return InForce(
         revision=revision,
-        since_us=min(event["time"] for event in events),
+        since_us=min(event["time"] for event, _ in events),
         entry=newest,
-        writers=tuple(sorted(event["writer"] for event in events)),
+        processes=tuple(sorted((each for _, each in events), key=lambda each: (-each.heard_us, each.writer))),
         policy=None if shown is None else shown["policyInput"],
     )
 
 
-def _events(reader: LogReader, time_us: int) -> list[JSONObject]:
-    filters = Filters(until_us=time_us + 1, clauses=(Clause("kind", _KINDS),))
-    found: list[JSONObject] = []
-    cursor: str | None = None
-    while len(found) < MOST_EVENTS:
-        page = reader.list_entries(filters, limit=MAX_LIMIT, cursor=cursor)
-        found += page.items
-        cursor = page.next
-        if cursor is None:
-            break
-    return found
+def _unstopped(time_us: int) -> Select[Any]:
+    """The writers that judged by a revision and had not stopped: when each last said something up to then, and at all.
+
+    A chain ends with its stop, so one step in the primary key tells whether there is one. Of the many that a log has
+    seen, those of commands have no revision.
+    """
+    starts, chain = entries, entries.alias()
+    of_writer = (
+        select(chain.c.kind, chain.c.time)
+        .where(chain.c.writer == starts.c.writer)
+        .order_by(chain.c.sequence.desc())
+        .limit(1)
+        .correlate(starts)
+    )
+    last = of_writer.with_only_columns(chain.c.time).scalar_subquery()
+    last_kind = of_writer.with_only_columns(chain.c.kind).scalar_subquery()
+    heard = of_writer.with_only_columns(chain.c.time).where(chain.c.time <= time_us).scalar_subquery()
+    return select(starts.c.writer, last.label("last"), heard.label("heard")).where(
+        IS_EVENT,
+        starts.c.kind == "node_start",
+        starts.c.revision.is_not(None),
+        starts.c.time <= time_us,
+        or_(last_kind != "node_stop", last > time_us),
+    )
+
+
+def _latest(writer: str, time_us: int) -> Select[Any]:
+    """The newest start or activation of a writer."""
+    return (
+        select(cast(entries.c.bytes, LargeBinary))
+        .where(
+            IS_EVENT,
+            entries.c.kind.in_(("node_start", "policy_activate")),
+            entries.c.writer == writer,
+            entries.c.time <= time_us,
+        )
+        .order_by(entries.c.sequence.desc())
+        .limit(1)
+    )

@@ -81,7 +81,7 @@ INDEXED: Final = ("profile", "account", "family", "service", "repository", "acto
 IS_DECISION: Final = literal_column("kind = 'decision'", Boolean)
 """As the condition of an index: a planner takes it only where a query has it word for word, without a parameter."""
 
-_IS_EVENT: Final = literal_column("kind <> 'decision'", Boolean)
+IS_EVENT: Final = literal_column("kind <> 'decision'", Boolean)
 
 writers = Table(
     "writers",
@@ -106,7 +106,7 @@ entries = Table(
     Column("profile", NAMES),
     Index("entries_by_id", "id", unique=True),
     Index("decisions_by_time", "time", "id", postgresql_where=IS_DECISION, sqlite_where=IS_DECISION),
-    Index("events_by_kind", "kind", "time", postgresql_where=_IS_EVENT, sqlite_where=_IS_EVENT),
+    Index("events_by_kind", "kind", "time", postgresql_where=IS_EVENT, sqlite_where=IS_EVENT),
     *(Index(f"entries_by_{name}", name, "time") for name in INDEXED),
 )
 

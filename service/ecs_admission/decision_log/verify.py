@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import LargeBinary, cast, select, text
+from sqlalchemy import LargeBinary, cast, select
 from sqlalchemy.engine import Connection
 
 from ecs_admission.decision_log.anchors import Anchor
@@ -24,13 +24,10 @@ from ecs_admission.decision_log.inventory import SUFFIX, inventory_id
 from ecs_admission.decision_log.keys import PublicKey
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.receipts import Receipt, check_receipts
-from ecs_admission.decision_log.schema import bodies, entries, writers
+from ecs_admission.decision_log.schema import IS_EVENT, bodies, entries, writers
 from ecs_admission.decision_log.term_sum import TermSum
 from ecs_admission.decision_log.term_walk import terms_agree, walk_terms
 from ecs_admission.decision_log.verdicts import Findings, Report
-
-_IS_EVENT: Final = text("entries.kind <> 'decision'")
-"""As the condition of the index `events_by_kind` has it."""
 
 _BODY_PAGE: Final = 2_000
 
@@ -135,7 +132,7 @@ def signed_events_on(connection: Connection, kind: str, log_keys: Sequence[Publi
             cast(writers.c.signature, LargeBinary).label("certified"),
         )
         .join_from(entries, writers, entries.c.writer == writers.c.writer)
-        .where(entries.c.kind == kind, _IS_EVENT)
+        .where(entries.c.kind == kind, IS_EVENT)
         .order_by(entries.c.time)
     )
     for row in connection.execute(query).all():
