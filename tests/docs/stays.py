@@ -22,6 +22,9 @@ def main(kind: str, *command: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         environment = dict(os.environ)
         if kind == "opa":
+            if "--addr" in arguments:
+                place = arguments.index("--addr")
+                del arguments[place : place + 2]
             arguments += ["--addr", f"127.0.0.1:{port}"]
         else:
             environment |= {"ECS_ADMISSION_BIND": f"127.0.0.1:{port}", "ECS_ADMISSION_DATA_DIR": folder}
