@@ -94,7 +94,7 @@ def test_a_change_of_what_is_read_at_the_start_rolls_the_pods() -> None:
 
     before = annotations()
     for name, option in (
-        ("checksum/authentication", "authentication.rules=# jwks_uri cluster.json"),
+        ("checksum/authentication", "authentication.rules=# jwks_uri cluster.json https://admission.example.com"),
         ("checksum/opa", "opa.pollSeconds=7"),
     ):
         assert re.fullmatch("[0-9a-f]{64}", before[name])

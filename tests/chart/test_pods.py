@@ -64,6 +64,7 @@ def test_the_check_of_the_standard_finds_what_is_missing() -> None:
 def test_no_pod_writes_to_its_image_or_knows_the_cluster(values: str) -> None:
     for owner, pod in render(values).pods():
         assert pod["spec"]["automountServiceAccountToken"] is False, owner
+        # A Service called ecs-admission would be ECS_ADMISSION_SERVICE_HOST, a setting that there is not.
         assert pod["spec"]["enableServiceLinks"] is False, owner
     for container in render(values).containers():
         assert container.spec["securityContext"]["readOnlyRootFilesystem"] is True, container.owner
@@ -91,12 +92,13 @@ def test_keys_are_for_the_user_alone_and_lie_on_no_volume_of_the_log(values: str
 
 def keys_of(container: Container) -> set[str]:
     """The names of the key files that a container can read."""
+    mounted = {mount["name"] for mount in container.spec["volumeMounts"]}
     return {
         item["path"]
         for volume in container.pod["volumes"]
-        if "projected" in volume
+        if "projected" in volume and volume["name"] in mounted
         for source in volume["projected"]["sources"]
-        for item in source["secret"]["items"]
+        for item in source.get("secret", {"items": []})["items"]
     }
 
 
@@ -138,3 +140,22 @@ def test_a_roll_takes_no_pod_before_the_next_is_ready() -> None:
 def test_the_migration_comes_first() -> None:
     annotations = render("postgresql-values.yaml").one("Job", "-migration")["metadata"]["annotations"]
     assert "pre-install,pre-upgrade" == annotations["helm.sh/hook"]
+
+
+def test_the_sidecar_has_nothing_but_the_credential_for_its_bundle() -> None:
+    sidecar = render("opa-values.yaml").container("opa")
+    assert set() == keys_of(sidecar)
+    mounted = {mount["name"] for mount in sidecar.spec["volumeMounts"]}
+    assert {"opa-config", "opa-socket", "opa-credential"} == mounted
+    [volume] = [each for each in sidecar.pod["volumes"] if each["name"] == "opa-credential"]
+    [source] = volume["projected"]["sources"]
+    assert "https://admission.example.com" == source["serviceAccountToken"]["audience"]
+    assert "opa-credential" not in {
+        mount["name"] for mount in render("opa-values.yaml").container("ecs-admission").spec["volumeMounts"]
+    }
+
+
+def test_the_credential_can_be_a_secret_instead() -> None:
+    options = ("--set", "opa.credential.audience=,opa.credential.secretName=opa-token")
+    sidecar = render("opa-values.yaml", *options).container("opa")
+    assert {"token"} == keys_of(sidecar)

@@ -14,7 +14,7 @@ from ecs_admission.settings import Settings, is_local, read_settings
 from tests.chart.rendering import GOOD, Container, render
 
 PREFIX = "ECS_ADMISSION_"
-AWAITED: set[str] = set()
+AWAITED = {"ECS_ADMISSION_METRICS_BIND"}
 
 NOT_FOR_THE_CHART = {
     "config": "the values are the file: a second place for settings would be one too many",
@@ -29,7 +29,7 @@ def settings_of(container: Container, monkeypatch: pytest.MonkeyPatch) -> Settin
         monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     for name, value in container.environment.items():
         url = "postgresql://user@db.internal/decisions" if value.startswith("secret ") else value
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and name not in AWAITED:
             monkeypatch.setenv(name, url)
     return read_settings()
 

@@ -26,6 +26,13 @@ BAD = [
     (COMPLETE, "image.tag=latest", "set an image tag that says which build it is: latest is another one tomorrow"),
     (COMPLETE, "engine=opa",
      "set opa.image.repository to where your registry keeps OPA's image, or engine to embedded"),
+    ("opa-values.yaml", "opa.credential.audience=",
+     "set opa.credential.audience (or opa.credential.secretName): the sidecar gets its bundle with a token of the "
+     "role operator"),
+    ("opa-values.yaml", "opa.credential.secretName=x",
+     "opa.credential has an audience and a Secret: leave one of them out"),
+    ("opa-values.yaml", "opa.credential.audience=x.example",
+     "authentication.rules have no issuer with opa.credential.audience x.example"),
     (COMPLETE, "authentication.mode=", "set authentication.mode to required: callers show who they are"),
     (COMPLETE, "authentication.mode=none",
      "authentication.mode none lets everybody in who reaches the service: set required, or "

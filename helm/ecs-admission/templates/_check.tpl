@@ -24,6 +24,15 @@
 {{- if not (or $v.opa.image.tag $v.opa.image.digest) -}}
 {{- $problems = append $problems "set opa.image.digest (or opa.image.tag)" -}}
 {{- end -}}
+{{- if eq $v.authentication.mode "required" -}}
+{{- if not (or $v.opa.credential.audience $v.opa.credential.secretName) -}}
+{{- $problems = append $problems "set opa.credential.audience (or opa.credential.secretName): the sidecar gets its bundle with a token of the role operator" -}}
+{{- else if and $v.opa.credential.audience $v.opa.credential.secretName -}}
+{{- $problems = append $problems "opa.credential has an audience and a Secret: leave one of them out" -}}
+{{- else if not (contains $v.opa.credential.audience $v.authentication.rules) -}}
+{{- $problems = append $problems (printf "authentication.rules have no issuer with opa.credential.audience %s" $v.opa.credential.audience) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- if not $v.authentication.mode -}}

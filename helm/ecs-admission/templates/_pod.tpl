@@ -1,6 +1,7 @@
 {{/* What every pod has: a user that the image knows, and nothing of the cluster's own. */}}
 {{- define "ecs-admission.podSecurity" -}}
 automountServiceAccountToken: false
+# Variables that Kubernetes adds for a Service would pass for settings, and there are none of these names.
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
