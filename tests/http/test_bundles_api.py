@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from flask.testing import FlaskClient
 
 from ecs_admission.engines.archives import unpack
@@ -48,3 +49,8 @@ def test_what_is_not_signed_is_not_served_as_that(revision: Revision, pack: Pack
     answer = client(revision, ServedPolicies(serve_merged(pack))).get(SIGNED)
     assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
     assert answer.get_json()["code"] == "no-bundle"
+
+
+def test_a_served_bundle_owns_what_it_has_and_not_what_guards_the_server(pack: Pack) -> None:
+    manifest = orjson.loads(unpack(serve_merged(pack).content)[".manifest"])
+    assert ["admission", "catalogue", "config", "exceptions", "revision"] == manifest["roots"]

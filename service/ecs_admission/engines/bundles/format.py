@@ -10,7 +10,7 @@ import gzip
 import io
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,9 +38,12 @@ class Release:
     commit: str | None = None
 
 
-def manifest(revision: str, release: Release | None, *, wasm: Any = None) -> bytes:
-    """The `.manifest` of a revision. OPA reports its `revision`, which here names the commit too."""
-    document: JSONObject = {"revision": revision, "roots": [""], "rego_version": _REGO_VERSION}
+def manifest(revision: str, release: Release | None, *, wasm: Any = None, roots: Sequence[str] = ("",)) -> bytes:
+    """The `.manifest` of a revision. OPA reports its `revision`, which here names the commit too.
+
+    `roots` are the parts of OPA's data that the bundle owns: by default all.
+    """
+    document: JSONObject = {"revision": revision, "roots": list(roots), "rego_version": _REGO_VERSION}
     if release is not None:
         if release.commit is not None:
             document["revision"] = f"{revision}+{release.commit}"
