@@ -14,7 +14,7 @@ from ecs_admission.settings import Settings, is_local, read_settings
 from tests.chart.rendering import GOOD, Container, render
 
 PREFIX = "ECS_ADMISSION_"
-AWAITED = {"ECS_ADMISSION_METRICS_BIND"}
+AWAITED: set[str] = set()
 
 NOT_FOR_THE_CHART = {
     "config": "the values are the file: a second place for settings would be one too many",
@@ -49,7 +49,8 @@ def test_every_variable_is_a_setting_that_parses(values: str, monkeypatch: pytes
 
 
 def test_every_setting_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ("--set", "unsafe.ephemeralDataDir=true", "--set", "unsafe.bindWithoutAuthentication=true")
+    unsafe = ("ephemeralDataDir", "bindWithoutAuthentication", "newFingerprintKey")
+    options = ("--set", ",".join(f"unsafe.{name}=true" for name in unsafe))
     containers = [
         each for values in GOOD for each in [*ours(values), render(values, *options).container("ecs-admission")]
     ]
