@@ -16,7 +16,7 @@ from ecs_admission.decision_log.durability import check_data_dir
 from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.decision_log.keys import load_or_create_signing_key
 from ecs_admission.decision_log.queries import LogReader
-from ecs_admission.decision_log.starts import check_fingerprint_key
+from ecs_admission.decision_log.starts import check_fingerprint_key, sealer_key
 from ecs_admission.decision_log.store import DecisionLog, check_database
 from ecs_admission.decision_log.token_store import TokenReader
 from ecs_admission.engines.pack import Pack
@@ -86,7 +86,7 @@ def create_service(
     activation = Activation(settings.policy_places, _preparing(settings), is_followed=is_followed)
     fitness = Fitness(activation, is_tried=not is_followed)
     log_key, keys = load_or_create_signing_key(settings.log_key_file), _key_ids(settings)
-    _check_fingerprint_key(settings)
+    keys |= _keys_of_the_log(settings)
     log = DecisionLog.open(
         settings.log_url,
         writer=new_decision_id(),
@@ -204,16 +204,21 @@ def _key_ids(settings: Settings) -> dict[str, str]:
     }
 
 
-def _check_fingerprint_key(settings: Settings) -> None:
-    """Refuse a node that would record under another fingerprint key than the log's. Raises `SettingsError`."""
+def _keys_of_the_log(settings: Settings) -> dict[str, str]:
+    """The ids of the keys that others of the log use: the sealer's, once it has made a digest.
+
+    Raises `SettingsError` for a node that would record under another fingerprint key than the log's.
+    """
     database = database_file(settings.log_url)
-    if settings.unsafe_new_fingerprint_key or (database is not None and not database.exists()):
-        return
-    log_keys = [load_or_create_signing_key(settings.log_key_file).public]
-    keys = [key.id for key in load_or_create_keys(settings.key_file)]
+    if database is not None and not database.exists():
+        return {}
     reader = LogReader.open(settings.log_read_url, timeout_seconds=settings.record_deadline_seconds)
     with contextlib.closing(reader):
-        check_fingerprint_key(reader, log_keys, keys)
+        if not settings.unsafe_new_fingerprint_key:
+            log_keys = [load_or_create_signing_key(settings.log_key_file).public]
+            check_fingerprint_key(reader, log_keys, [key.id for key in load_or_create_keys(settings.key_file)])
+        sealer = sealer_key(reader)
+    return {} if sealer is None else {"sealerKey": sealer}
 
 
 def _preparing(settings: Settings) -> Prepare:
@@ -254,7 +259,7 @@ def check_start(settings: Settings) -> Policies:
         check_database(
             settings.log_url, timeout_seconds=settings.record_deadline_seconds, read_url=settings.log_read_url
         )  # fmt: skip
-        _check_fingerprint_key(settings)
+        _keys_of_the_log(settings)
     policies = load_policies(settings.policy_places, now=time.time())
     if settings.engine == "opa":
         make_engine(settings, policies.pack)  # connects to nothing yet, and refuses a URL that it cannot use

@@ -9,13 +9,14 @@ import pytest
 from ecs_admission.decision_log.entries import build_event_draft, build_node_draft
 from ecs_admission.decision_log.keys import SigningKey, make_signing_key
 from ecs_admission.decision_log.policies_at import SILENT_US, policies_at
-from ecs_admission.decision_log.starts import check_fingerprint_key, last_event
+from ecs_admission.decision_log.starts import check_fingerprint_key, last_event, sealer_key
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.errors import SettingsError
 from ecs_admission.model import new_decision_id
 
 from .conftest import LOG_KEY, make_draft
 from .databases import LogDatabase
+from .sealing import SEALER_KEY, Sealing
 
 REVISION = "r" * 64
 
@@ -127,3 +128,13 @@ def test_the_policies_of_a_time_are_those_of_who_had_started_and_not_stopped(dat
     assert at(51 + SILENT_US) == [("newer", 40, False, [50])]
     for log in (old, command, new):
         log.close()
+
+
+def test_the_sealers_key_is_the_one_that_the_newest_digest_has_or_announces(log: DecisionLog, sealing: Sealing) -> None:
+    assert sealer_key(log.reader) is None
+    sealer = sealing.sealer()
+    sealer.step()
+    assert sealer_key(log.reader) == SEALER_KEY.public.id
+    new = make_signing_key()
+    sealer.rotate(new)
+    assert sealer_key(log.reader) == new.public.id

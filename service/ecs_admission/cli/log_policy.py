@@ -72,7 +72,9 @@ def _print(document: JSONObject) -> None:
     click.echo(f"revision {document['revision']}")
     click.echo(f"  since {document['since']}, activated by {document['activatedBy']} (entry {document['entry']})")
     if document["running"]:
-        click.echo(f"  in {len(document['writers'])} processes, last heard of at {document['lastHeardOf']}")
+        count = len(document["writers"])
+        processes = "one process" if count == 1 else f"{count} processes"
+        click.echo(f"  in {processes}, last heard of at {document['lastHeardOf']}")
     for silent in document["silent"]:
         click.echo(f"  process {silent['writer']} never said that it stopped, last heard of at {silent['lastHeardOf']}")
     if not document["running"]:

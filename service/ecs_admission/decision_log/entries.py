@@ -28,7 +28,7 @@ NodeKind: TypeAlias = Literal["node_start", "node_stop"]
 
 EVENT_KINDS: Final = frozenset(
     {
-        *("node_start", "node_stop", "seal_start", "seal_stop", "key_rotation"),
+        *("node_start", "node_stop", "key_rotation"),
         *("policy_activate", "policy_refuse", "policy_unfit", "policy_fit", "exception_add", "exception_remove"),
         *("token_create", "token_revoke", "access_refuse", "authentication_failures"),
         *("log_read", "log_export", "fingerprint_lookup", "retention", "legal_hold"),

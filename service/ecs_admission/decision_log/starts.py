@@ -15,6 +15,8 @@ from sqlalchemy import LargeBinary, Select, cast, select
 from ecs_admission.decision_log.certificates import Certificate, certified_key, has_signed_entry
 from ecs_admission.decision_log.chain import entry_hash
 from ecs_admission.decision_log.database import translated
+from ecs_admission.decision_log.digest_tables import digests
+from ecs_admission.decision_log.digests import next_public_key, read_digest
 from ecs_admission.decision_log.keys import PublicKey
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.schema import IS_EVENT, entries, writers
@@ -67,6 +69,18 @@ def check_fingerprint_key(reader: LogReader, log_keys: Sequence[PublicKey], keys
             f"the fingerprint key {keys[0]} was exchanged for {active}: put the log's active one on the first line of "
             "ECS_ADMISSION_FINGERPRINT_KEY_FILE"
         )
+
+
+def sealer_key(reader: LogReader) -> str | None:
+    """The id of the key that the next digest is signed with; None where there is no digest. Proves nothing."""
+    query = select(cast(digests.c.bytes, LargeBinary)).order_by(digests.c.number.desc()).limit(1)
+    with translated(_READING), reader.connect() as connection:
+        content = connection.execute(query).scalar()
+    digest = None if content is None else read_digest(content)
+    if digest is None:
+        return None
+    announced = next_public_key(digest)
+    return digest.key if announced is None else announced.id
 
 
 def _newest(reader: LogReader, query: Select[Any], trusted: dict[str, PublicKey] | None) -> JSONObject | None:
