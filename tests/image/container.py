@@ -109,6 +109,8 @@ def end(process: subprocess.Popen[bytes]) -> int:
 
     `unshare`, which `process` is, keeps the signal to itself.
     """
+    if process.poll() is not None:
+        return process.returncode
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         os.kill(int(child), signal.SIGTERM)
     try:

@@ -190,7 +190,7 @@ def answers(port: int) -> bool:
 def serving(image: Image, data: Path, output: Path, token: str) -> Iterator[Running]:
     """A container that is ready, until the block ends."""
     port, started = free_port(), time.monotonic()
-    environment = {"ECS_ADMISSION_BIND": f"127.0.0.1:{port}", "ECS_ADMISSION_METRICS_BIND": "off"}
+    environment = {"ECS_ADMISSION_BIND": f"127.0.0.1:{port}"}
     with open(output, "ab") as out:
         process = subprocess.Popen(
             image.command(data=data),
