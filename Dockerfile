@@ -29,12 +29,12 @@ RUN library="$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))
     && /opt/ecs-admission/bin/python -m compileall -q --invalidation-mode unchecked-hash -j 0 \
         -x '/(test|tests|idlelib|lib2to3|site-packages|dist-packages)/' "$library" \
     && /opt/ecs-admission/bin/python -m compileall -q --invalidation-mode unchecked-hash -j 0 /opt/ecs-admission/lib \
-    && mkdir -p /owned/cache /owned/data \
+    && mkdir -p /owned/cache /owned/data /owned/run \
     && KF_RULE_CACHE_DIR=/owned/cache/kingfisher /opt/ecs-admission/bin/python -c \
         'from ecs_admission.project.detectors.kingfisher import warm_cache; warm_cache()' \
     && find /owned/cache/kingfisher -type f -exec chmod 0400 {} + \
     && chmod 0500 /owned/cache/kingfisher \
-    && mkdir -m 0700 /owned/data/ecs-admission
+    && mkdir -m 0700 /owned/data/ecs-admission /owned/run/ecs-admission
 
 # Nothing runs in this stage, so whatever a build has mounted leaves no trace in the image.
 FROM ${PYTHON_BASE}
@@ -48,6 +48,7 @@ LABEL org.opencontainers.image.title="ecs-admission" \
 COPY --from=build /opt/ecs-admission /opt/ecs-admission
 COPY --from=build --chown=65532:65532 /owned/cache /opt/ecs-admission/cache
 COPY --from=build --chown=65532:65532 /owned/data /var/lib
+COPY --from=build --chown=65532:65532 /owned/run /run
 # An address that others can reach, and therefore callers that say who they are: the service refuses the one without the other.
 ENV PATH=/opt/ecs-admission/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -59,7 +60,9 @@ ENV PATH=/opt/ecs-admission/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
     ECS_ADMISSION_DATA_DIR=/var/lib/ecs-admission
 WORKDIR /var/lib/ecs-admission
 USER 65532:65532
-VOLUME ["/var/lib/ecs-admission"]
+# The second is for keys that another container brings: ECS gives a volume the owner and mode of what it covers, if it is
+# named here.
+VOLUME ["/var/lib/ecs-admission", "/run/ecs-admission"]
 EXPOSE 8080
 # No HEALTHCHECK: the same image seals and migrates. An orchestrator asks `ecs-admission health`, or /readyz.
 ENTRYPOINT ["/opt/ecs-admission/bin/ecs-admission"]

@@ -68,9 +68,19 @@ def test_every_dependency_has_a_reason() -> None:
 
 def test_every_command_is_in_the_help() -> None:
     commands = main.list_commands(None)  # type: ignore[arg-type]
-    assert {"check", "fix", "serve", "metrics", "health", "config", "log", "bundle", "policies", "tokens"} == set(
-        commands
-    )
+    assert {
+        "check",
+        "fix",
+        "serve",
+        "fetch",
+        "metrics",
+        "health",
+        "config",
+        "log",
+        "bundle",
+        "policies",
+        "tokens",
+    } == set(commands)
 
 
 def test_every_target_of_the_makefile_explains_itself() -> None:

@@ -57,6 +57,7 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
                 "auth",
                 "metrics",
                 "metering",
+                "secret_files",
             }
         ),
     ),
@@ -98,8 +99,8 @@ SIDEWAYS = {
 
 # The modules in which a package from outside may be imported: a module, or a package with all below it.
 VENDORS = {
-    "boto3": ("aws", "enrich", "decision_log.anchors_s3"),
-    "botocore": ("aws", "enrich", "decision_log.anchors_s3"),
+    "boto3": ("aws", "enrich", "decision_log.anchors_s3", "secret_files"),
+    "botocore": ("aws", "enrich", "decision_log.anchors_s3", "secret_files"),
     "opa_client": ("engines",),
     "requests": ("engines",),
     "urllib3": ("engines",),

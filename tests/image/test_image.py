@@ -22,7 +22,7 @@ from tests.service.canaries import Canaries
 from tests.service.running_service import OPERATION, Reply, free_port, wait_until
 
 USER = 65532
-OURS = ("opt/ecs-admission", "var/lib/ecs-admission")
+OURS = ("opt/ecs-admission", "var/lib/ecs-admission", "run/ecs-admission")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_it_says_what_it_is_and_how_it_runs(image: Image) -> None:
     config = image.config
     assert f"{USER}:{USER}" == config["User"]
     assert [["/opt/ecs-admission/bin/ecs-admission"], ["serve"]] == [config["Entrypoint"], config["Cmd"]]
-    assert [{"8080/tcp": {}}, {DATA: {}}] == [config["ExposedPorts"], config["Volumes"]]
+    assert [{"8080/tcp": {}}, {DATA: {}, "/run/ecs-admission": {}}] == [config["ExposedPorts"], config["Volumes"]]
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
     assert ["ecs-admission", __version__, "Apache-2.0"] == [
         labels["title"], labels["version"], labels["licenses"]
@@ -57,11 +57,11 @@ def test_its_environment_is_settings_that_the_service_accepts(image: Image) -> N
     assert f"0.0.0.0:8080 required {DATA}\n" == image.python(code)
 
 
-def test_it_adds_to_its_base_nothing_but_two_folders(layer: list[tarfile.TarInfo]) -> None:
-    parents = {"opt", "var", "var/lib", *OURS}
+def test_it_adds_to_its_base_nothing_but_three_folders(layer: list[tarfile.TarInfo]) -> None:
+    parents = {"opt", "run", "var", "var/lib", *OURS}
     names = [member.name.strip("/") for member in layer]
     assert [] == [name for name in names if name not in parents and not name.startswith(tuple(f"{o}/" for o in OURS))]
-    assert [OURS[1]] == [name for name in names if name.startswith(OURS[1])]
+    assert set(OURS[1:]) == {name for name in names if name.startswith(OURS[1:])}
 
 
 def test_it_brings_no_test_cache_configuration_or_installer(layer: list[tarfile.TarInfo]) -> None:
@@ -79,7 +79,7 @@ def test_the_runtime_user_owns_only_its_data_and_the_detectors_cache(layer: list
     cached = "opt/ecs-admission/cache/kingfisher"
     rules = [name for name in owned if name.startswith(f"{cached}/")]
     assert 1 == len(rules)
-    folders = {"opt/ecs-admission/cache": "0o755", cached: "0o500", "var/lib/ecs-admission": "0o700"}
+    folders = {"opt/ecs-admission/cache": "0o755", cached: "0o500", OURS[1]: "0o700", OURS[2]: "0o700"}
     assert folders | {rules[0]: "0o400"} == owned
     assert {(USER, USER)} == {(member.uid, member.gid) for member in layer if member.name.strip("/") in owned}
     assert [] == [member.name for member in layer if member.mode & 0o6000 or (member.mode & 0o002 and member.isfile())]

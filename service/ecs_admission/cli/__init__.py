@@ -18,6 +18,7 @@ _COMMANDS = {
     "fix": "Mend a file the way its findings ask for, and say what is left to do.",
     "serve": "Run the service under gunicorn.",
     "config": "Print the settings, and where each was set.",
+    "fetch": "Write secrets of AWS into files, before the service starts.",
     "health": "Ask the service of this machine whether it is alive, or ready.",
     "metrics": "Serve what a service counts: `serve` starts this.",
     "log": "Read and verify the decision log.",
