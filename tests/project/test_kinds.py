@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import string
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -163,3 +165,21 @@ def test_a_backreference_is_no_pattern_since_it_could_hang() -> None:
 )  # fmt: skip
 def test_lengths_are_told_in_seven_ranges(length: int, bucket: str) -> None:
     assert length_bucket(length) == bucket
+
+
+def test_random_text_is_no_name_of_a_setting_however_it_is_parted(model: KindModel) -> None:
+    """A token of letters with an underscore in it has the form of a setting's name, but not its case."""
+    random = Random(7)
+    for _ in range(5_000):
+        parts = ["x", *("".join(random.choices(string.ascii_letters, k=10)) for _ in range(2))]
+        for separator in "_-":
+            for text in (separator.join(parts), separator.join(parts[:2]), separator.join(parts[1:])):
+                if not (text.islower() or text.isupper()):
+                    assert model.classify(text) not in ("setting", "placeholder", "boolean", "path", "url")
+
+
+@pytest.mark.parametrize(
+    "text", ["client_secret_basic", "DB_PASSWORD", "x-api-key", "X-Api-Key", "mysql_native_password"]
+)
+def test_the_name_of_a_setting_is_one(model: KindModel, text: str) -> None:
+    assert model.classify(text) == "setting"
