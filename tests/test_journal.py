@@ -107,6 +107,7 @@ def make_journal(log: DecisionLog, revision: Revision) -> Journal:
 class _Activation:
     on_change: Any = None
     on_refusal: Any = None
+    refused: Any = None
 
     def find(self, _: str) -> None:
         """There is no other revision."""

@@ -35,6 +35,7 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
                 "credentials",
                 "replay",
                 "verification",
+                "delivery",
                 "fitness",
             }
         ),
@@ -58,6 +59,7 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
                 "metrics",
                 "metering",
                 "secret_files",
+                "serials",
             }
         ),
     ),
@@ -88,6 +90,8 @@ SIDEWAYS = {
     ("app", "journal"): "and has it recorded",
     ("configuration", "settings"): "what is shown of the settings",
     ("app", "fitness"): "and has them tried",
+    ("app", "delivery"): "and has the bundle of a URL followed",
+    ("activation", "delivery"): "what judges may be a bundle that is followed",
     ("fitness", "activation"): "what is tried is what is active",
     ("journal", "fitness"): "and that it is not fit is recorded",
     ("client", "credentials"): "a client shows who it is",
@@ -99,8 +103,8 @@ SIDEWAYS = {
 
 # The modules in which a package from outside may be imported: a module, or a package with all below it.
 VENDORS = {
-    "boto3": ("aws", "enrich", "decision_log.anchors_s3", "secret_files"),
-    "botocore": ("aws", "enrich", "decision_log.anchors_s3", "secret_files"),
+    "boto3": ("aws", "enrich", "decision_log.anchors_s3", "secret_files", "engines.remote.s3"),
+    "botocore": ("aws", "enrich", "decision_log.anchors_s3", "secret_files", "engines.remote.s3"),
     "opa_client": ("engines",),
     "requests": ("engines",),
     "urllib3": ("engines",),

@@ -14,16 +14,17 @@ import time
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Protocol
 
-from ecs_admission.engines.bundles.format import Release
+from ecs_admission.delivery import Delivery, Serials
 from ecs_admission.engines.bundles.served import ServedBundle, serve_merged, serve_signed
 from ecs_admission.engines.pack import Pack
-from ecs_admission.errors import AdmissionError, PolicyUnavailableError
+from ecs_admission.errors import AdmissionError, PolicyUnavailableError, RecordUnavailableError
 from ecs_admission.model import Refusal
+from ecs_admission.places import PolicyPlace
 from ecs_admission.policies import Policies, load_policies, signature
 from ecs_admission.revision import Revision
+from ecs_admission.serials import Mark
 
 Prepare = Callable[[Pack], Revision]
 """Builds a revision of a pack, with an engine of its own, and tries it. Raises `AdmissionError`."""
@@ -32,13 +33,21 @@ UNKNOWN_PAUSE_SECONDS: Final = 2.0
 """Between two looks for a revision that an engine answered by and nobody here knows."""
 
 
+_PASSING: Final = (PolicyUnavailableError, RecordUnavailableError)
+
+
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The revision that judges, and what it judges more mildly than the one that ships."""
+    """The revision that judges, and what it judges more mildly than the one that ships.
+
+    `mark` and `commit` are of the bundle it came from, `highest` is that with the highest serial that was ever active.
+    """
 
     revision: Revision
     weakened: tuple[str, ...]
-    release: Release | None = None
+    mark: Mark | None = None
+    highest: Mark | None = None
+    commit: str | None = None
     bundle: ServedBundle | None = field(default=None, repr=False)
     signed: ServedBundle | None = field(default=None, repr=False)
 
@@ -51,11 +60,13 @@ class Activation:
 
     def __init__(
         self,
-        places: Sequence[Path],
+        places: Sequence[PolicyPlace],
         prepare: Prepare,
         *,
         clock: Callable[[], float] = time.time,
         is_followed: bool = False,
+        delivery: Delivery | None = None,
+        serials: Serials | None = None,
     ) -> None:
         """Activate what is there. Raises `PolicyError`: a service without a revision cannot start."""
         self._places = tuple(places)
@@ -63,14 +74,17 @@ class Activation:
         self._clock = clock
         self._is_followed = is_followed
         self._lock = threading.RLock()
-        self._seen: Hashable = signature(self._places)
+        self._delivery = delivery
+        self._serials = serials
+        self._seen: Hashable = None
         self._unknown_until = 0.0
+        self._by_last_good = ""
         self.previous: Active | None = None
         self.incoming: Active | None = None
-        self.active = self._prepared(load_policies(self._places, now=clock()))
         self.refused: Refusal | None = None
         self.on_change: Callable[[Active], None] = lambda _: None
         self.on_refusal: Callable[[Refusal], None] = lambda _: None
+        self.active = self._start()
 
     @property
     def newest(self) -> Active:
@@ -82,19 +96,49 @@ class Activation:
         with self._lock:
             found: Hashable = None
             try:
-                found = signature(self._places)
+                found = self._look()
                 if found == self._seen:
                     return
-                self._take(load_policies(self._places, now=self._clock()))
-            except (PolicyUnavailableError, OSError) as error:
+                self._take(self._load())
+            except (*_PASSING, OSError) as error:
                 # A file may go while it is read. Whatever it is, the thread that follows has to live on.
                 self._seen = None
-                self._refuse(str(error) if isinstance(error, AdmissionError) else "the policies cannot be read")
+                told = str(error) if isinstance(error, AdmissionError) else "the policies cannot be read"
+                self._refuse(told + self._by_last_good)
             except AdmissionError as error:
                 self._seen = found
-                self._refuse(str(error))
+                self._refuse(str(error) + self._by_last_good)
             else:
-                self._seen, self.refused = found, None
+                self._seen, self.refused, self._by_last_good = found, None, ""
+
+    def _start(self) -> Active:
+        """The revision to begin with: where what is there cannot judge, the last good bundle that was kept."""
+        try:
+            found = self._look()
+            active = self._prepared(self._load())
+        except AdmissionError as error:
+            failure = error
+        else:
+            self._seen = found
+            return active
+        base = self._delivery.last_good() if self._delivery is not None else None
+        if base is None or base.mark is None:
+            raise failure
+        active = self._prepared(load_policies(self._places, now=self._clock(), base=base))
+        self._by_last_good = f"; meanwhile the last good bundle judges, serial {base.mark.serial}"
+        self._refuse(str(failure) + self._by_last_good)
+        return active
+
+    def _look(self) -> Hashable:
+        """What there is now: changes with it, and with a rollback. Raises what is wrong with the source."""
+        rollback = self._serials.look() if self._serials is not None else None
+        return signature(self._places), rollback, self._delivery.look() if self._delivery is not None else None
+
+    def _load(self) -> Policies:
+        if self._serials is not None:
+            self._serials.refresh()
+        base = self._delivery.pack() if self._delivery is not None else None
+        return load_policies(self._places, now=self._clock(), base=base)
 
     def find(self, revision_id: str) -> Revision | None:
         """A revision other than the active one that an engine answered by, None where nobody here knows it.
@@ -129,10 +173,26 @@ class Activation:
                 self._activate(prepared)
 
     def _prepared(self, policies: Policies) -> Active:
-        pack, revision = policies.pack, self._prepare(policies.pack)
+        pack = policies.pack
+        if self._serials is not None:
+            self._serials.check(pack.mark)
+        revision = self._prepare(pack)
         # Reviews that began with a revision go on with it, however many come after. Its engine closes with the last.
         weakref.finalize(revision, revision.engine.close).atexit = False
-        return Active(revision, policies.weakened, pack.release, serve_merged(pack), serve_signed(pack))
+        if self._delivery is not None:
+            self._delivery.keep(pack)
+        if self._serials is not None:
+            self._serials.keep(pack.mark)
+        highest = self._serials.history.highest if self._serials is not None else pack.mark
+        return Active(
+            revision,
+            policies.weakened,
+            mark=pack.mark,
+            highest=highest,
+            commit=pack.release.commit if pack.release else None,
+            bundle=serve_merged(pack),
+            signed=serve_signed(pack),
+        )
 
     def _activate(self, active: Active) -> None:
         self.previous = self.active if self._is_followed else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecs_admission.model import JSONObject, UserInfo
+from ecs_admission.places import PolicyPlace
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _DEADLINE_SECONDS = 10.0
 
 
 def advisory_judge(
-    places: Sequence[Path], operation: str, context: list[tuple[str, str]]
+    places: Sequence[PolicyPlace], operation: str, context: list[tuple[str, str]]
 ) -> Callable[[bytes], JSONObject]:  # fmt: skip
     """A function from a document's bytes to the response of an AdmissionReview. Raises `PolicyError`."""
     with ThreadPoolExecutor(1) as beside:
@@ -55,7 +55,7 @@ def advisory_judge(
     return judge
 
 
-def _load(places: Sequence[Path]) -> Pack:
+def _load(places: Sequence[PolicyPlace]) -> Pack:
     """The pack that ships needs none of what it takes to lay others over it."""
     if not places:
         from ecs_admission.engines.pack import load_pack

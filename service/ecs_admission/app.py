@@ -15,14 +15,18 @@ from ecs_admission.decision_log.connections import database_file, database_folde
 from ecs_admission.decision_log.durability import check_data_dir
 from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.decision_log.keys import load_or_create_signing_key
+from ecs_admission.decision_log.policy_history import read_history, read_rollback
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.starts import check_fingerprint_key, sealer_key
 from ecs_admission.decision_log.store import DecisionLog, check_database
 from ecs_admission.decision_log.token_store import TokenReader
+from ecs_admission.delivery import Delivery, Serials, store_in
+from ecs_admission.engines.bundles.keys import read_public_keys
 from ecs_admission.engines.pack import Pack
 from ecs_admission.engines.protocol import PolicyEngine
+from ecs_admission.engines.remote import open_source
 from ecs_admission.enrich.inventory import NoInventory
-from ecs_admission.errors import AdmissionError, RecordUnavailableError, SettingsError
+from ecs_admission.errors import AdmissionError, PolicyError, RecordUnavailableError, SettingsError
 from ecs_admission.fitness import Fitness
 from ecs_admission.http import create_flask
 from ecs_admission.http.auth import Access
@@ -30,11 +34,13 @@ from ecs_admission.http.bundles import ServedPolicies
 from ecs_admission.journal import Journal, start_entry, stop_entry
 from ecs_admission.model import Standing, new_decision_id
 from ecs_admission.observation import InternalError, Observe, PoliciesState, Recorded, unobserved
+from ecs_admission.places import Remote
 from ecs_admission.policies import Policies, load_policies
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector, warm_cache
 from ecs_admission.project.fingerprints import load_or_create_key, load_or_create_keys
 from ecs_admission.review import Recorder, Reviewer
 from ecs_admission.revision import Revision, prepare
+from ecs_admission.serials import History
 from ecs_admission.settings import Settings, is_local
 from ecs_admission.telemetry import log_error
 from ecs_admission.tripwires import check_revision
@@ -83,7 +89,14 @@ def create_service(
     """
     prepare_data_dir(settings)
     is_followed = settings.engine == "opa"
-    activation = Activation(settings.policy_places, _preparing(settings), is_followed=is_followed)
+    serials = Serials(store_in(settings.data_dir), _history(settings))
+    activation = Activation(
+        settings.policy_places,
+        _preparing(settings),
+        is_followed=is_followed,
+        delivery=_delivery(settings, serials),
+        serials=serials,
+    )
     fitness = Fitness(activation, is_tried=not is_followed)
     log_key, keys = load_or_create_signing_key(settings.log_key_file), _key_ids(settings)
     keys |= _keys_of_the_log(settings)
@@ -101,6 +114,8 @@ def create_service(
     )
     journal = Journal(record, reviewer, observe)
     journal.note_changes(log.reader, keys, writer=log.writer)
+    serials.read_rollback = partial(read_rollback, log.reader)
+    serials.read_history = partial(read_history, log.reader)
     journal.follow(activation)
     journal.follow_fitness(fitness)
     stop = follow(activation, every_seconds=settings.policies_poll_seconds)
@@ -120,6 +135,26 @@ def create_service(
         observe=observe,
     )
     return Service(app, log, reviewer, stop, access)
+
+
+def _history(settings: Settings) -> History:
+    """What the log knows of bundles. Raises `RecordUnavailableError`: without it an old one might pass for new."""
+    if not settings.policy_places:
+        return History()
+    check_database(settings.log_url, timeout_seconds=settings.record_deadline_seconds, read_url=settings.log_read_url)
+    with contextlib.closing(
+        LogReader.open(settings.log_read_url, timeout_seconds=settings.record_deadline_seconds)
+    ) as reader:
+        return read_history(reader)
+
+
+def _delivery(settings: Settings, serials: Serials) -> Delivery | None:
+    """How the bundle at a URL is followed, None where no place of the policies is one. Raises `PolicyError`."""
+    first = settings.policy_places[0] if settings.policy_places else None
+    if not isinstance(first, Remote):
+        return None
+    keys = read_public_keys(settings.policies_key_file) if settings.policies_key_file else ()
+    return Delivery(open_source(first), store_in(settings.data_dir), serials, keys=keys, name=first.url)
 
 
 def _standing(activation: Activation, fitness: Fitness) -> Standing:
@@ -255,15 +290,35 @@ def check_start(settings: Settings) -> Policies:
     if settings.authentication == "required":
         load_or_create_pepper(settings.pepper_file)
         _auth_setup(settings)
+    history = History()
     with contextlib.suppress(RecordUnavailableError):  # it may work when the workers come to it
         check_database(
             settings.log_url, timeout_seconds=settings.record_deadline_seconds, read_url=settings.log_read_url
         )  # fmt: skip
         _keys_of_the_log(settings)
-    policies = load_policies(settings.policy_places, now=time.time())
+        history = _history(settings)
+    policies = _load_first(settings, history)
     if settings.engine == "opa":
         make_engine(settings, policies.pack)  # connects to nothing yet, and refuses a URL that it cannot use
     warm_cache()
+    return policies
+
+
+def _load_first(settings: Settings, history: History) -> Policies:
+    """The policies that the workers will begin with. Raises `PolicyError` where there are none."""
+    serials = Serials(store_in(settings.data_dir), history)
+    delivery = _delivery(settings, serials)
+    base: Pack | None = None
+    if delivery is not None:
+        try:
+            delivery.look()
+            base = delivery.pack()
+        except PolicyError:
+            base = delivery.last_good()
+            if base is None:
+                raise
+    policies = load_policies(settings.policy_places, now=time.time(), base=base)
+    serials.check(policies.pack.mark)
     return policies
 
 

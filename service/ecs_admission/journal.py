@@ -15,6 +15,7 @@ from ecs_admission.activation import Activation, Active
 from ecs_admission.decision_log.entries import EntryDraft, NodeKind, build_event_draft, build_node_draft
 from ecs_admission.decision_log.events import (
     Event,
+    bundle_details,
     exceptions_changed,
     keys_rotated,
     policies_activated,
@@ -44,6 +45,7 @@ def start_entry(active: Active, *, authentication: str, keys: Mapping[str, str])
         exceptions=[exception.id for exception in revision.governance.exceptions],
         authentication=authentication,
         keys=keys,
+        bundle=bundle_details(active.mark, active.highest, active.commit),
     )
     return with_policy(draft, revision.governance, active.weakened)
 
@@ -73,6 +75,8 @@ class Journal:
         activation.on_change = self._change
         activation.on_refusal = self._refuse
         self.reviewer.find = activation.find
+        if activation.refused is not None:
+            self._refuse(activation.refused)  # what is there could not judge when this process started
 
     def follow_fitness(self, fitness: Fitness) -> None:
         """Have the log say when what judges stops being fit to, and when it is again."""
@@ -127,6 +131,7 @@ class Journal:
                 weakened=active.weakened,
                 before=before.governance.exceptions,
                 after=active.revision.governance.exceptions,
+                bundle=bundle_details(active.mark, active.highest, active.commit),
             )
         )
 

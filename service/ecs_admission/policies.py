@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,13 @@ from ecs_admission.engines.archives import read_archive, read_bytes, unpack
 from ecs_admission.engines.build import build_pack, find_opa
 from ecs_admission.engines.bundles.format import Release
 from ecs_admission.engines.folders import walk
-from ecs_admission.engines.pack import OPA_ARTEFACT, WASM_ARTEFACT, Pack, is_whole, load_pack, read_pack
-from ecs_admission.engines.sources import CAPABILITIES, MADE, Sources, lay_over, read_sources
+from ecs_admission.engines.pack import CAPABILITIES, WASM_ARTEFACT, Pack, is_whole, load_pack, read_pack
+from ecs_admission.engines.remote.bundle import fetch_pack
+from ecs_admission.engines.sources import MADE, Sources, lay_over, read_sources
 from ecs_admission.errors import PolicyError
 from ecs_admission.governance import read_governance
 from ecs_admission.model import JSONObject
+from ecs_admission.places import PolicyPlace, Remote
 from ecs_admission.project.detectors.native import NativeDetector, read_tokens
 from ecs_admission.project.fingerprints import ephemeral_key
 from ecs_admission.project.projection import Projector
@@ -42,29 +43,28 @@ class Policies:
     weakened: tuple[str, ...] = ()
 
 
-def load_policies(places: Sequence[Path], *, now: float) -> Policies:
+def load_policies(places: Sequence[PolicyPlace], *, now: float, base: Pack | None = None) -> Policies:
     """The pack of `places`, checked. Raises `PolicyError` with file, line and reason where these are known.
 
-    A place is a folder that `bundle build` made, which is the ground for what follows, or a folder or bundle of sources
-    to be laid over the ground. Without one that was built the ground is the pack that ships.
+    A place is a bundle or a folder that `bundle build` made, which is the ground for what follows, or a folder or
+    bundle of sources to be laid over the ground. Without one that was built the ground is the pack that ships. A place
+    that is a URL can only be the first; `base` is what a service got there and verified, and without it is got now.
     """
     shipped = load_pack()
     if not places:
         return Policies(shipped)
-    built = [place for place in places if _is_built(place)]
-    if built and (len(built) > 1 or built[0] != places[0]):
-        raise PolicyError(f"{built[-1]}: of several places only the first can be a pack that was built")
-    base = built[0] if built else None
-    ground = shipped if base is None else _load(base)
-    layers = [read_sources(place) for place in places[len(built) :]]
-    capabilities = _capabilities(base) if any(layer.capabilities for layer in layers) else None
-    sources = lay_over([_data_of(ground, capabilities), *layers])
+    ground, layered = _ground(places, base)
+    layers = [read_sources(place) for place in layered]
+    own = ground or shipped
+    capabilities = own.capabilities if any(layer.capabilities for layer in layers) else None
+    sources = lay_over([_data_of(own, capabilities), *layers])
     if any(layer.rego for layer in layers):
-        pack = _compiled([_sources_of(base), *layers])
+        compiled = _compiled([_sources_of(own), *layers])
+        pack = compiled if own.release is None else replace(compiled, release=own.release, released=own.released)
     elif layers:
-        pack = _overlaid(ground, layers, sources.data)
+        pack = _overlaid(own, layers, sources.data)
     else:
-        pack = ground
+        pack = own
     _check(pack, sources, now)
     return Policies(pack, _weakened(shipped, pack, now))
 
@@ -78,23 +78,36 @@ def build_policies(
     """
     layers = [read_sources(place) for place in places]
     if _MAIN not in layers[0].rego:
-        layers = [_sources_of(None), *layers]
+        layers = [_sources_of(load_pack()), *layers]
     sources = lay_over(layers)
     check = partial(_check, sources=sources, now=now)
     pack = build_pack(sources, output, opa=opa or find_opa(), check=check, release=release)
     return Policies(pack, _weakened(load_pack(), pack, now))
 
 
-def signature(places: Sequence[Path]) -> tuple[tuple[str | int, ...], ...]:
+def signature(places: Sequence[PolicyPlace]) -> tuple[tuple[str | int, ...], ...]:
     """Changes when a file of `places` does, even to one as old and as long. What cannot be read counts as absent."""
     found: list[tuple[str | int, ...]] = []
-    for place in places:
+    for place in (place for place in places if isinstance(place, Path)):
         with contextlib.suppress(PolicyError):
             for file in walk(place) if place.is_dir() else [place]:
                 with contextlib.suppress(OSError):
                     state = os.stat(file)
                     found.append((str(file), state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size))
     return tuple(found)
+
+
+def _ground(places: Sequence[PolicyPlace], base: Pack | None) -> tuple[Pack | None, list[Path]]:
+    """The pack that was built, None for the one that ships, and the places that are laid over it."""
+    local = [place for place in places if isinstance(place, Path)]
+    if len(local) < len(places):
+        if not isinstance(places[0], Remote) or len(local) < len(places) - 1:
+            raise PolicyError("of several places only the first can be a URL")
+        base = base or fetch_pack(places[0])
+    built = [place for place in local if _is_built(place)]
+    if built and (base is not None or len(built) > 1 or built[0] != local[0]):
+        raise PolicyError(f"{built[-1]}: of several places only the first can be a pack that was built")
+    return (_load(built[0]) if built else base), local[len(built) :]
 
 
 def _is_built(place: Path) -> bool:
@@ -111,29 +124,16 @@ def _load(built: Path) -> Pack:
     return read_pack(unpack(packed), packed)
 
 
-def _sources_of(built: Path | None) -> Sources:
-    """The sources that a pack was built from, as they are in its bundle."""
-    place = built if built is not None and not built.is_dir() else _folder(built) / OPA_ARTEFACT
-    return replace(read_sources(place), capabilities=_capabilities(built))
+def _sources_of(pack: Pack) -> Sources:
+    """The sources that a pack was built from."""
+    if pack.capabilities is None:
+        raise PolicyError(f"there is no {CAPABILITIES} beside the pack to say what policies may call")
+    return replace(_data_of(pack, pack.capabilities), rego=pack.rego)
 
 
 def _data_of(pack: Pack, capabilities: bytes | None = None) -> Sources:
     """The data of a pack, as layers are laid over it."""
     return Sources({}, {key: value for key, value in pack.data.items() if key not in MADE}, {}, capabilities)
-
-
-def _capabilities(built: Path | None) -> bytes:
-    if built is not None and not built.is_dir():
-        return read_archive(built)[CAPABILITIES]
-    try:
-        capabilities: bytes = (_folder(built) / CAPABILITIES).read_bytes()
-    except OSError as error:
-        raise PolicyError(f"{built}: {CAPABILITIES} cannot be read: {error.strerror}") from None
-    return capabilities
-
-
-def _folder(built: Path | None) -> Any:
-    return resources.files("ecs_admission") / "pack" if built is None else built
 
 
 def _overlaid(ground: Pack, layers: Sequence[Sources], data: JSONObject) -> Pack:

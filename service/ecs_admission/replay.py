@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -37,6 +36,7 @@ from ecs_admission.model import (
     PolicyInput,
     UserInfo,
 )
+from ecs_admission.places import PolicyPlace
 from ecs_admission.policies import load_policies
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
 from ecs_admission.project.fingerprints import ephemeral_key
@@ -189,7 +189,7 @@ class Preview:
             yield f"{self.damaged} records are not what was written; `ecs-admission log verify` says which"
 
 
-def prepare_draft(places: Sequence[Path], *, clock: Callable[[], float] = time.time) -> Draft:
+def prepare_draft(places: Sequence[PolicyPlace], *, clock: Callable[[], float] = time.time) -> Draft:
     """The policies of `places`, tried as the service tries them before they judge. Raises `AdmissionError`."""
     pack = load_policies(places, now=clock()).pack
     engine = EmbeddedEngine(pack, threads=1, deadline_seconds=_DEADLINE_SECONDS)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ecs_admission.errors import SettingsError
-from ecs_admission.places import read_places
+from ecs_admission.places import PolicyPlace, problem_of, read_places
 from ecs_admission.settings_sources import DEFAULT, read_sources
 
 _TCP = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:/]+):([0-9]{1,5})")
@@ -97,7 +97,12 @@ class Settings(BaseModel):
     policies: str = Field(
         "",
         description="Folders or bundles of policies to lay over the pack that ships, separated by commas; the first "
-        "may be a pack that `ecs-admission bundle build` made.",
+        "may be what `ecs-admission bundle build` made, also at https://HOST/PATH or s3://BUCKET/KEY.",
+    )
+    policies_key_file: Path | None = Field(
+        None,
+        description="PEM file of the public keys, any of which a bundle at a URL must be signed with; needed unless "
+        "that is on this machine.",
     )
     policies_poll_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
         5.0, description="How often the places of the policies are looked at for a change; 0: never."
@@ -160,7 +165,7 @@ class Settings(BaseModel):
         return self
 
     @property
-    def policy_places(self) -> tuple[Path, ...]:
+    def policy_places(self) -> tuple[PolicyPlace, ...]:
         """The folders and bundles of the policies."""
         return read_places(self.policies)
 
@@ -311,11 +316,16 @@ def _needs_an_opa_url(settings: Settings) -> str | None:
     return None
 
 
+def _needs_a_source(settings: Settings) -> str | None:
+    return problem_of(settings.policy_places, has_key=settings.policies_key_file is not None)
+
+
 _RULES: tuple[tuple[frozenset[str], Callable[[Settings], str | None]], ...] = (
     (frozenset({"authentication", "auth_file", "trusted_proxies", "proxy_identity_header"}), _needs_authentication),
     (frozenset({"proxy_identity_header"}), _needs_a_header_name),
     (frozenset({"proxy_identity_header", "trusted_proxies"}), _needs_proxies),
     (frozenset({"authentication", "bind", "unsafe_bind_without_authentication"}), _needs_a_private_address),
     (frozenset({"engine", "opa_url"}), _needs_an_opa_url),
+    (frozenset({"policies", "policies_key_file"}), _needs_a_source),
 )
 """What must hold across settings, and between which: a rule is not asked where one of them is wrong by itself."""

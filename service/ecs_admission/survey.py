@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import orjson
 
@@ -18,6 +17,7 @@ from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.model import Decision, DeployContext, JSONObject, UserInfo
+from ecs_admission.places import PolicyPlace
 from ecs_admission.policies import load_policies
 from ecs_admission.project.detectors.kingfisher import KingfisherDetector
 from ecs_admission.project.fingerprints import ephemeral_key
@@ -67,7 +67,7 @@ class Survey:
         return Surveyed(answer.decision, answer.response, family, _settled(drafts))
 
 
-def prepare_survey(places: Sequence[Path], *, clock: Callable[[], float] = time.time) -> Survey:
+def prepare_survey(places: Sequence[PolicyPlace], *, clock: Callable[[], float] = time.time) -> Survey:
     """A survey by the policies of `places`, which are tried first. Raises `AdmissionError`."""
     pack = load_policies(places, now=clock()).pack
     engine = EmbeddedEngine(pack, threads=1, deadline_seconds=_DEADLINE_SECONDS)

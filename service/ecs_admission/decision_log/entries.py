@@ -29,7 +29,8 @@ NodeKind: TypeAlias = Literal["node_start", "node_stop"]
 EVENT_KINDS: Final = frozenset(
     {
         *("node_start", "node_stop", "key_rotation"),
-        *("policy_activate", "policy_refuse", "policy_unfit", "policy_fit", "exception_add", "exception_remove"),
+        *("policy_activate", "policy_refuse", "policy_unfit", "policy_fit", "policy_rollback"),
+        *("exception_add", "exception_remove"),
         *("token_create", "token_revoke", "access_refuse", "authentication_failures"),
         *("log_read", "log_export", "fingerprint_lookup", "retention", "legal_hold"),
     }
@@ -126,18 +127,19 @@ def build_node_draft(
     exceptions: Sequence[str] = (),
     authentication: str | None = None,
     keys: Mapping[str, str] | None = None,
+    bundle: JSONObject | None = None,
 ) -> EntryDraft:
     """What the log keeps of a process that starts or stops writing: the revision in force then.
 
     Of one that starts: `weakened` says what that judges more mildly than the one that ships, `exceptions` are the ids
-    of those in it, `authentication` is what callers are asked for, and `keys` are the ids of the keys it uses, by what
-    they are for. An auditor tells from a start and a stop whether a chain that ends was ended by us. Raises as
-    `build_draft` does.
+    of those in it, `authentication` is what callers are asked for, `keys` are the ids of the keys it uses, by what they
+    are for, and `bundle` is what `events.bundle_details` says. An auditor tells from a start and a stop whether a chain
+    that ends was ended by us. Raises as `build_draft` does.
     """
     details: JSONObject = {}
     if kind == "node_start":
         details = {"weakened": list(weakened), "exceptions": list(exceptions), "authentication": authentication}
-        details |= keys or {}
+        details |= {**(keys or {}), **(bundle or {})}
     return build_event_draft(
         kind, entry_id=entry_id, time_us=time_us, user=None, details=details, engine=engine, revision=revision
     )

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ecs_admission.governance import PolicyException
 from ecs_admission.model import JSONObject, Refusal
+from ecs_admission.serials import Mark
 
 Event: TypeAlias = tuple[str, JSONObject]
 """A kind and its `details`."""
@@ -19,13 +20,32 @@ def policies_activated(
     weakened: Sequence[str],
     before: Sequence[PolicyException],
     after: Sequence[PolicyException],
+    bundle: JSONObject | None = None,
 ) -> Iterator[Event]:
-    """The revision that judges from now on, and every exception that it brings or no longer has."""
+    """The revision that judges from now on, and every exception that it brings or no longer has.
+
+    `bundle` is what there is to say of the bundle that it came from, see `bundle_details`.
+    """
     yield (
         "policy_activate",
-        {"previous": previous, "weakened": list(weakened), "exceptions": [exception.id for exception in after]},
+        {
+            "previous": previous,
+            "weakened": list(weakened),
+            "exceptions": [exception.id for exception in after],
+            **(bundle or {}),
+        },
     )
     yield from exceptions_changed(before, after)
+
+
+def bundle_details(mark: Mark | None, highest: Mark | None, commit: str | None) -> JSONObject:
+    """What is recorded of a bundle: which it is, and which had the highest serial that was active."""
+    details: JSONObject = {}
+    if mark is not None:
+        details |= {"serial": mark.serial, "bundle": mark.revision, "commit": commit}
+    if highest is not None:
+        details |= {"highestSerial": highest.serial, "highestBundle": highest.revision}
+    return details
 
 
 def exceptions_changed(before: Iterable[PolicyException], after: Iterable[PolicyException]) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -15,10 +16,12 @@ from ecs_admission.engines.archives import read_bytes, unpack
 from ecs_admission.engines.bundles.format import DATA, MANIFEST, WASM, Release, read_release, read_revision
 from ecs_admission.engines.bundles.signatures import SIGNATURES
 from ecs_admission.errors import PolicyError
+from ecs_admission.serials import Mark
 
 ENTRYPOINT = "admission/main/evaluation"
 OPA_ARTEFACT = "policies.tar.gz"
 WASM_ARTEFACT = "policies-wasm.tar.gz"
+CAPABILITIES = "capabilities.json"
 _MODULE = "policy.wasm"
 
 
@@ -27,8 +30,8 @@ class Pack:
     """One revision of the policies: what projects, what judges and what explains.
 
     `data` is OPA's whole base document; `config` in it holds the tunables of projection and decision. `rego` are the
-    modules that `wasm` was compiled from. `release` says where the bundle it came from stands among others, and
-    `signed` is that bundle, packed, where it is signed and nothing was laid over it.
+    modules that `wasm` was compiled from. `release` says where the bundle it came from stands among others, `released`
+    is the revision of that bundle, and `signed` the bundle, packed, where it is signed and nothing was laid over it.
     """
 
     revision: str
@@ -36,8 +39,17 @@ class Pack:
     data: Mapping[str, Any] = field(repr=False)
     wasm: bytes = field(repr=False)
     rego: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    capabilities: bytes | None = field(default=None, repr=False, compare=False)
     release: Release | None = None
+    released: str | None = None
     signed: bytes | None = field(default=None, repr=False)
+
+    @property
+    def mark(self) -> Mark | None:
+        """The bundle it came from, None where that has no serial."""
+        if self.release is None or self.released is None:
+            return None
+        return Mark(self.release.serial, self.released)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -58,6 +70,8 @@ def load_pack(folder: Path | None = None) -> Pack:
     members = {OPA_ARTEFACT: unpack(packed)}
     if WASM in members[OPA_ARTEFACT]:
         return read_pack(members[OPA_ARTEFACT], packed)
+    with contextlib.suppress(OSError):
+        members[OPA_ARTEFACT][CAPABILITIES] = (source / CAPABILITIES).read_bytes()
     members[WASM_ARTEFACT] = unpack(read_bytes(source / WASM_ARTEFACT))
     wasm = members[WASM_ARTEFACT].get(_MODULE)
     if not wasm:
@@ -86,13 +100,17 @@ def read_pack(files: Mapping[str, bytes], packed: bytes) -> Pack:
 
 
 def _pack(files: Mapping[str, bytes], data: dict[str, Any], wasm: bytes, packed: bytes) -> Pack:
+    revision = str(_revision(data))
+    release = read_release(_json(files.get(MANIFEST), MANIFEST))
     return Pack(
-        revision=str(_revision(data)),
+        revision=revision,
         catalogue=read_catalogue(data.get("catalogue", {}).get("rules")),
         data=data,
         wasm=wasm,
         rego={name: content for name, content in files.items() if name.endswith(".rego")},
-        release=read_release(_json(files.get(MANIFEST), MANIFEST)),
+        capabilities=files.get(CAPABILITIES),
+        released=None if release is None else revision,
+        release=release,
         signed=packed if SIGNATURES in files else None,
     )
 

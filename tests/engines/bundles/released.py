@@ -16,6 +16,8 @@ from ecs_admission.engines.bundles.keys import BundleKey, make_key, read_private
 from ecs_admission.engines.bundles.signatures import SIGNATURES, sign
 from ecs_admission.engines.pack import load_pack
 
+_made: dict[tuple[object, ...], bytes] = {}
+
 
 @cache
 def signing_key() -> BundleKey:
@@ -54,8 +56,11 @@ def released_files(serial: int = 1, *, commit: str | None = None, **config: Any)
 
 def released(serial: int = 1, *, key: BundleKey | None = None, is_signed: bool = True, **config: Any) -> bytes:
     """The same as a bundle, signed by `key` or else by `signing_key`."""
-    files = released_files(serial, **config)
-    return write_archive(files | ({SIGNATURES: sign(files, key or signing_key())} if is_signed else {}))
+    made = (serial, key and key.id, is_signed, orjson.dumps(config))
+    if made not in _made:
+        files = released_files(serial, **config)
+        _made[made] = write_archive(files | ({SIGNATURES: sign(files, key or signing_key())} if is_signed else {}))
+    return _made[made]
 
 
 def revision_of(serial: int = 1, **config: Any) -> str:

@@ -14,7 +14,7 @@ from ecs_admission.engines.archives import read_bytes, unpack
 from ecs_admission.engines.bundles.format import MANIFEST, write_archive
 from ecs_admission.engines.bundles.keys import BundleKey
 from ecs_admission.engines.bundles.signatures import SIGNATURES, sign
-from ecs_admission.errors import PolicyError
+from ecs_admission.errors import PolicyError, PolicyUnavailableError
 from ecs_admission.model import JSONObject
 
 NAMES: Final = ("policies.tar.gz", "policies-wasm.tar.gz")
@@ -68,4 +68,4 @@ def replace_file(path: Path, content: bytes) -> None:
         if draft is not None:
             with contextlib.suppress(OSError):
                 os.unlink(draft)
-        raise PolicyError(f"{path}: cannot be written: {error.strerror}") from None
+        raise PolicyUnavailableError(f"{path}: cannot be written: {error.strerror}") from None
