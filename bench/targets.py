@@ -74,6 +74,7 @@ def _service(engine: str, service: Path, folder: Path) -> Iterator[Target]:
         settings = {
             "ECS_ADMISSION_BIND": f"127.0.0.1:{port}",
             "ECS_ADMISSION_ENGINE": engine,
+            "ECS_ADMISSION_DRAIN_SECONDS": "0",
             "ECS_ADMISSION_DATA_DIR": str(data),
         }
         if engine == "opa":

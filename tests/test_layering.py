@@ -63,7 +63,10 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
             }
         ),
     ),
-    ("values", frozenset({"model", "observation", "places", "private_files", "settings_sources", "metrics_folder"})),
+    (
+        "values",
+        frozenset({"model", "drain", "observation", "places", "private_files", "settings_sources", "metrics_folder"}),
+    ),
     ("errors", frozenset({"errors", ""})),
 )
 

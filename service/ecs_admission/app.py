@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
@@ -80,12 +81,16 @@ class Service:
 
 
 def create_service(
-    settings: Settings, *, unreadable: tuple[type[Exception], ...] = (), observe: Observe = unobserved
+    settings: Settings,
+    *,
+    unreadable: tuple[type[Exception], ...] = (),
+    observe: Observe = unobserved,
+    is_draining: Callable[[], bool] = lambda: False,
 ) -> Service:
     """Build a process of the service, after fork. Raises `SettingsError`, `PolicyError` or `RecordUnavailableError`.
 
     `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, and `observe` is told of
-    what happens.
+    what happens. While `is_draining` the service serves and says that it is not ready.
     """
     prepare_data_dir(settings)
     is_followed = settings.engine == "opa"
@@ -130,6 +135,7 @@ def create_service(
         unreadable,
         standing=partial(_standing, activation, fitness),
         served=lambda: ServedPolicies(activation.newest.bundle, activation.newest.signed),
+        is_draining=is_draining,
         access=access,
         fingerprint_keys=load_or_create_keys(settings.key_file),
         observe=observe,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import select
+import signal
 import socket
 import sys
 from typing import Any
@@ -49,6 +50,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     spare: handing the connection back to the main thread's poller and getting it again costs more than the rest of
     HTTP together.
     """
+
+    def init_signals(self) -> None:
+        """See `gunicorn.workers.base.Worker.init_signals`. A terminal's interrupt reaches every process; the master's
+        word counts."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def handle(self, conn: Any) -> Any:
         """See `ThreadWorker.handle`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from ecs_admission.companions import Companion, Companions
+from ecs_admission.drain import Drain
 from ecs_admission.gunicorn_arbiter import Arbiter
 from ecs_admission.metrics_folder import MetricsFolder
 from ecs_admission.settings import Settings
@@ -24,6 +26,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._settings = settings
         self._folder = folder
         self._companions = Companions(companions(settings))
+        self._drain = Drain()
         super().__init__()
 
     def load_config(self) -> None:
@@ -31,10 +34,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         for name, value in options(self._settings).items():
             self.cfg.set(name, value)
         self.cfg.set("on_exit", self._end)
+        self.cfg.set("pre_request", self._let_go)
 
     def run(self) -> None:
         """See `BaseApplication.run`."""
-        Arbiter(self, self._companions).run()
+        Arbiter(
+            self, companions=self._companions, drain=self._drain, drain_seconds=self._settings.drain_seconds
+        ).run()  # fmt: skip
 
     def _end(self, _: Any) -> None:
         self._companions.end()
@@ -45,7 +51,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         """See `BaseApplication.load`. Called in each worker."""
         from ecs_admission.wsgi import application
 
-        return application(self._settings)
+        return application(self._settings, self._drain)
+
+    def _let_go(self, _: Any, request: Any) -> None:
+        """While the service drains each answer is the last of its connection, and the client goes elsewhere."""
+        if self._drain.has_begun:
+            request.force_close()
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -61,7 +72,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
         "preload_app": False,
         "timeout": 60,
-        "graceful_timeout": 30,
+        "graceful_timeout": math.ceil(settings.finish_seconds),
         "keepalive": 75,
         "forwarded_allow_ips": "",
         "umask": 0o077,

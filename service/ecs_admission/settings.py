@@ -118,6 +118,13 @@ class Settings(BaseModel):
     metrics_bind: str = Field(
         "127.0.0.1:9464", description="Where Prometheus finds the metrics, at /metrics: HOST:PORT, or off."
     )
+    request_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
+        10.0,
+        description="How long headers and body of one request may take to arrive in all, a TLS handshake included.",
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        5.0, description="How long the service says that it is not ready, and serves on, before it ends on SIGTERM."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
     unsafe_ephemeral_data_dir: bool = Field(
         False, description="Accept a data folder on tmpfs, overlay or a network file system, where records can be lost."
@@ -205,6 +212,11 @@ class Settings(BaseModel):
         if self.anchors is None:
             return (str(self.data_dir.absolute() / "anchors"),) if self.is_embedded else ()
         return tuple(filter(None, (place.strip() for place in self.anchors.split(","))))
+
+    @property
+    def finish_seconds(self) -> float:
+        """How long a request that has begun may take to arrive and to be answered."""
+        return self.request_deadline_seconds + self.engine_deadline_seconds + self.record_deadline_seconds + 1
 
     @property
     def key_file(self) -> Path:

@@ -1,4 +1,4 @@
-"""What gunicorn loads in each worker, after fork: `application(settings)`."""
+"""What gunicorn loads in each worker, after fork: `application`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ecs_admission import telemetry
 from ecs_admission.app import Service, create_service
+from ecs_admission.drain import Drain
 from ecs_admission.errors import RecordUnavailableError
 from ecs_admission.gunicorn_worker import UNREADABLE
 from ecs_admission.metrics_folder import shared_folder
@@ -27,14 +28,16 @@ _running: list[Service] = []
 _meters: list[Observe] = []
 
 
-def application(settings: Settings) -> Flask:
+def application(settings: Settings, drain: Drain) -> Flask:
     """The application of this worker. The settings are the master's: a file that changes since is not half in force."""
     telemetry.configure(settings.log_level)
     os.umask(0o077)
     _share_memory_among_threads()
     observe = _observer(settings.threads)
     try:
-        service = create_service(settings, unreadable=UNREADABLE, observe=observe)
+        service = create_service(
+            settings, unreadable=UNREADABLE, observe=observe, is_draining=lambda: drain.has_begun
+        )  # fmt: skip
     except RecordUnavailableError as error:
         # A database that is locked or full now may work soon: gunicorn starts another worker, where an error while
         # booting would end the whole service.

@@ -175,13 +175,14 @@ def run_service(folder: Path, **settings: str) -> Iterator[RunningService]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for _ in range(3):  # the port may be taken between choosing and using it
-        port = free_port()
+        port = int(settings["bind"].rpartition(":")[2]) if "bind" in settings else free_port()
         given = {
             "bind": f"127.0.0.1:{port}",
             "data_dir": str(folder / "data"),
             "workers": "2",
             "threads": "8",
             "metrics_bind": "off",
+            "drain_seconds": "0",  # nobody asks a test's service whether it is ready before it ends
         }
         environment = clean_environment(**(given | settings))
         stdout, stderr = folder / "stdout", folder / "stderr"

@@ -27,6 +27,7 @@ def create_flask(
     *,
     standing: Callable[[], Standing] = Standing,
     served: Callable[[], ServedPolicies] = ServedPolicies,
+    is_draining: Callable[[], bool] = lambda: False,
     access: Access | None = None,
     fingerprint_keys: Sequence[FingerprintKey] = (),
     observe: Observe = unobserved,
@@ -34,9 +35,9 @@ def create_flask(
     """An application with every route, holding no state but what it is given.
 
     `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, `standing` says how the
-    policies stand and `served` gives their bundle. `access` stands before every request; without it everybody may do
-    everything, from this machine alone. Values are looked up with `fingerprint_keys`. `observe` is told
-    of each request and review.
+    policies stand and `served` gives their bundle; `is_draining` says that the service is about to end. `access` stands
+    before every request; without it everybody may do everything, from this machine alone. Values are looked up with
+    `fingerprint_keys`. `observe` is told of each request and review.
     """
     app = Flask("ecs_admission", static_folder=None, template_folder=None)
     app.url_map.merge_slashes = False  # a redirect would repeat the path
@@ -47,7 +48,7 @@ def create_flask(
     app.register_blueprint(decisions.blueprint(reader))
     app.register_blueprint(exports.blueprint(reader, lambda: reviewer.revision.governance.catalogue))
     app.register_blueprint(fingerprints.blueprint(reader, fingerprint_keys))
-    app.register_blueprint(health.blueprint(reviewer, reader, standing))
+    app.register_blueprint(health.blueprint(reviewer, reader, standing, is_draining))
     app.register_blueprint(bundles.blueprint(served))
     app.register_blueprint(openapi.blueprint())
     for kind in unreadable:

@@ -15,7 +15,9 @@ from ecs_admission.model import JSONObject, Standing
 from ecs_admission.review import Reviewer
 
 
-def blueprint(reviewer: Reviewer, reader: LogReader, standing: Callable[[], Standing]) -> Blueprint:
+def blueprint(
+    reviewer: Reviewer, reader: LogReader, standing: Callable[[], Standing], is_draining: Callable[[], bool]
+) -> Blueprint:
     """The routes that an orchestrator asks. `standing` says how the policies stand."""
     routes = Blueprint("health", __name__)
 
@@ -31,12 +33,14 @@ def blueprint(reviewer: Reviewer, reader: LogReader, standing: Callable[[], Stan
             "policies": "ok" if policies.unfit is None else "Unfit",
             "decision_log": _check(lambda: reader.list_entries(limit=1)),
         }
-        ready = all(state == "ok" for state in checks.values())
+        ready = not is_draining() and all(state == "ok" for state in checks.values())
         document: JSONObject = {
             "status": "ok" if ready else "not ready",
             "checks": checks,
             "revision": reviewer.revision.id,
         }
+        if is_draining():
+            document["reason"] = "draining"
         if policies.incoming is not None:
             document["incoming"] = policies.incoming
         # That policies are refused is no reason to turn requests away: what judges is what passed every check.
