@@ -73,8 +73,9 @@ pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships
 	@opa=$$(tools/opa) && $(BIN)/ecs-admission bundle build policies --unreleased --output service/ecs_admission/pack --opa "$$opa"
 
 .PHONY: docs
-docs: $(VENV)/.dev ## Write the pages of the rules from the pack and the examples (after make pack)
+docs: $(VENV)/.dev ## Write the pages of the rules, the metrics and the log lines (after make pack)
 	@$(BIN)/python -m tools.rule_docs --write
+	@$(BIN)/python -m tools.metric_docs --write
 
 .PHONY: detection
 detection: $(VENV)/.dev ## Measure recall and false alarms beside other scanners (DETECTION=--write for the docs)

@@ -50,7 +50,7 @@ def test_unknown_keys_are_dropped_and_counted(capsys: pytest.CaptureFixture[str]
     (line,) = lines(capsys)
     assert secret not in json.dumps(line)
     assert (line["outcome"], line["dropped_keys"]) == ("denied", 3)
-    assert line.keys() <= KEYS | {"dropped_keys"}
+    assert line.keys() <= KEYS.keys()
 
 
 def test_keys_bound_earlier_are_held_to_the_list_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,10 @@ from ecs_admission.model import Decision
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A review was answered. `environment` and `operation` are None where they are not among those that are known."""
+    """A review was answered. `environment` and `operation` are None where they are not among those that are known.
+
+    `groups` are what the caller is, from a list of ours, and `trace_id` names the trace that the review is a part of.
+    """
 
     decision: Decision = field(repr=False)
     decision_id: str
@@ -26,6 +29,8 @@ class Reviewed:
     environment: str | None
     duration_us: int
     timings_us: Mapping[str, int]
+    groups: tuple[str, ...] = ()
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ def _review(
         environment=answer.environment,
         duration_us=(time.perf_counter_ns() - begin) // 1000,
         timings_us=answer.timings_us,
+        groups=caller.user.groups,
     )
     log_review(reviewed)
     observe(reviewed)
