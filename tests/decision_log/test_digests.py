@@ -24,7 +24,7 @@ from ecs_admission.decision_log.digests import NO_DIGEST, Digest, Range, SignedD
 from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.receipts import read_receipts
-from ecs_admission.decision_log.schema import bodies, entries, entry_row, entry_terms, writer_row, writers
+from ecs_admission.decision_log.schema import bodies, entries, entry_terms, entry_values, writer_values, writers
 from ecs_admission.decision_log.sealer import range_row
 from ecs_admission.decision_log.store import DecisionLog
 from ecs_admission.errors import SettingsError
@@ -178,12 +178,12 @@ def forge_everything(sealing: Sealing, database: LogDatabase, *, reason: str) ->
             fields |= {"reason": reason}
         entry = seal(EntryDraft(fields["id"], fields["kind"], fields), writer, head)
         head = Head(entry.sequence + 1, entry.hash)
-        rows.append(entry_row(entry))
-    hashes = {row["sequence"]: row["hash"] for row in rows}
+        rows.append(entry_values(entry))
+    hashes = {row[1]: row[2] for row in rows}
     stored = [read_digest(content) for (content,) in database.rows("SELECT bytes FROM digests ORDER BY number")]
     database.tamper(delete(entries), delete(writers), delete(digest_ranges), delete(digests))
     database.tamper(
-        insert(writers).values(writer_row(writer.certificate)), *(insert(entries).values(row) for row in rows)
+        insert(writers).values(writer_values(writer.certificate)), *(insert(entries).values(row) for row in rows)
     )
     previous = NO_DIGEST
     for digest in filter(None, stored):

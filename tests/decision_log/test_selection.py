@@ -177,7 +177,7 @@ def plan(database: LogDatabase, log: DecisionLog, query: list[tuple[str, str]]) 
     """How the database goes about the first branch of a query."""
     filters = read_filters(query, now=1_790_000_000)
     with log.reader.connect() as connection:
-        branches = selection._branches(connection, filters, selection.Bounds(), filters.clauses)
+        branches = selection._branches(connection, filters, selection.Bounds(), filters.clauses, 50)
         assert branches
         text = str(branches[0].limit(50).compile(connection.engine, compile_kwargs={"literal_binds": True}))
     explain = "EXPLAIN QUERY PLAN" if "sqlite" in database.url else "EXPLAIN"

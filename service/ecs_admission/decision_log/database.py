@@ -6,10 +6,11 @@ A deadline is of `time.monotonic`. Whatever waits for the database ends there, s
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
+from sqlalchemy import Table
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -17,6 +18,9 @@ from ecs_admission.errors import RecordUnavailableError, SettingsError
 
 READERS: Final = 4
 """Read connections kept open by one process; as many again are opened when these are busy."""
+
+Rows: TypeAlias = Mapping[Table, Sequence[tuple[Any, ...]]]
+"""Rows of some tables, each with all of its columns in their order."""
 
 
 class Database(Protocol):
@@ -42,6 +46,9 @@ class Database(Protocol):
 
         The deadline holds until the transaction ends.
         """
+
+    def insert(self, connection: Connection, rows: Rows) -> None:
+        """Insert rows in a transaction that has begun, with as little between us and the database as there can be."""
 
     def read_engine(self, *, timeout_seconds: float) -> Engine:
         """An engine for many threads whose connections cannot write, each used for at most that long."""

@@ -7,17 +7,18 @@ import math
 import select
 import threading
 import time
+from functools import cache
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
 from psycopg.abc import PQGen
-from sqlalchemy import create_engine, event
+from sqlalchemy import BigInteger, LargeBinary, Table, Text, create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from ecs_admission.decision_log import schema
-from ecs_admission.decision_log.database import READERS
+from ecs_admission.decision_log.database import READERS, Rows
 from ecs_admission.errors import SettingsError
 
 _Result = TypeVar("_Result")
@@ -41,6 +42,9 @@ _MAY_INSERT: Final = """
 SELECT bool_and(has_table_privilege(name, 'INSERT')) FROM unnest(ARRAY['writers', 'entries', 'bodies', 'entry_terms'])
        AS name
 """
+
+_ARRAYS: Final = {Text: "%s::text[]", BigInteger: "%s::bigint[]", LargeBinary: "%b::bytea[]"}
+"""Parameters for all values of a column. Bytes go as they are: as text they would be twice as long."""
 
 
 class WaitTimeoutError(psycopg.OperationalError):
@@ -120,6 +124,15 @@ class PostgreSQL:
             execution_options={"no_parameters": True},  # with parameters, even none, it may be one statement only
         )
 
+    def insert(self, connection: Connection, rows: Rows) -> None:
+        """See `Database`. One statement for all tables, each of whose columns is one parameter: one way to the server
+        and back, and one text to prepare, however many rows there are.
+        """
+        parameters: list[list[Any]] = []
+        for table, values in rows.items():
+            parameters += map(list, zip(*values, strict=True)) if values else [[] for _ in table.columns]
+        connection.exec_driver_sql(_insertion(tuple(rows)), tuple(parameters))
+
     def read_engine(self, *, timeout_seconds: float) -> Engine:
         """See `Database`."""
 
@@ -161,6 +174,17 @@ class PostgreSQL:
             return _Attempt(arguments, parameters).connection(deadline=deadline())
 
         return engine
+
+
+@cache
+def _insertion(tables: tuple[Table, ...]) -> str:
+    parts = []
+    for table in tables:
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        arrays = ", ".join(_ARRAYS[type(column.type)] for column in table.columns)
+        parts.append(f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({arrays})")  # noqa: S608 - of ours
+    first = ", ".join(f"into_{table.name} AS ({part})" for table, part in zip(tables, parts[:-1], strict=False))
+    return f"WITH {first} {parts[-1]}" if first else parts[-1]
 
 
 def writer_lock(writer: str) -> int:

@@ -184,23 +184,15 @@ def profile(columns: Mapping[str, Any]) -> str:
     return "|".join(str(value) if (value := columns[name]) is not None else "" for name in PROFILE)
 
 
-def entry_row(entry: Entry) -> dict[str, Any]:
-    """The row of `entries` for a sealed entry."""
-    return {
-        "hash": entry.hash,
-        "signature": entry.signature,
-        "bytes": entry.content,
-        **index_columns(entry.document),
-    }
+def entry_values(entry: Entry) -> tuple[Any, ...]:
+    """The row of `entries` for a sealed entry, in the order of its columns."""
+    writer, sequence, *others = index_columns(entry.document).values()
+    return (writer, sequence, entry.hash, entry.signature, entry.content, *others)
 
 
-def writer_row(certificate: Certificate) -> dict[str, Any]:
+def writer_values(certificate: Certificate) -> tuple[Any, ...]:
     """The row of `writers` for a certified writer."""
-    return {
-        "writer": certificate.writer,
-        "certificate": certificate.content,
-        "signature": certificate.signature,
-    }
+    return certificate.writer, certificate.content, certificate.signature
 
 
 def _object_at(value: Any, path: tuple[str, ...]) -> dict[str, Any]:

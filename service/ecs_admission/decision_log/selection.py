@@ -79,7 +79,7 @@ def select_keys(connection: Connection, filters: Filters, bounds: Bounds, *, lim
     if not clauses:
         return _keys(connection, _newest(by_time, *rest, limit=limit))
     found = _among_newest(connection, by_time, rest, limit)
-    if len(found) < limit and (branches := _branches(connection, filters, bounds, clauses)) is not None:
+    if len(found) < limit and (branches := _branches(connection, filters, bounds, clauses, limit)) is not None:
         found = _first_of(connection, branches, limit)
     elif len(found) < limit:
         found = _keys(connection, _newest(by_time, *rest, limit=limit))
@@ -111,7 +111,7 @@ def sealing_digest() -> ColumnElement[int]:
 
 
 def _branches(
-    connection: Connection, filters: Filters, bounds: Bounds, clauses: Sequence[Clause]
+    connection: Connection, filters: Filters, bounds: Bounds, clauses: Sequence[Clause], limit: int
 ) -> list[Select[Any]] | None:
     """A query for each value of one parameter, together the whole; None where time is the better index."""
     driver = _driver(clauses)
@@ -122,14 +122,11 @@ def _branches(
         if driver.column is None:
             return [_by_term(filters, bounds, term(driver.name, value), rest) for value in driver.wanted]
         return [_by_column(filters, bounds, driver.column, value, rest) for value in driver.wanted]
-    rest = list(_conditions(clauses)) + _limits(bounds)
     of_profile = [clause for clause in clauses if clause.column in PROFILE]
     if of_profile:
-        profiles = _values(connection, "profile", most=_MOST_VALUES)
-        if profiles is None:
-            return None
-        fitting = [each for each in profiles if _fits(each, of_profile)]
-        return [_by_column(filters, bounds, "profile", each, rest) for each in fitting]
+        rest_of = [clause for clause in clauses if clause not in of_profile]
+        return _by_profile(connection, filters, bounds, of_profile, [*_conditions(rest_of), *_limits(bounds)], limit)
+    rest = list(_conditions(clauses)) + _limits(bounds)
     for clause in clauses:
         if clause.column is not None:
             others = _values(connection, clause.column, most=_MOST_OTHERS)
@@ -137,6 +134,35 @@ def _branches(
                 found = [value for value in others if value not in clause.unwanted]
                 return [_by_column(filters, bounds, clause.column, value, rest) for value in (*found, None)]
     return None
+
+
+def _by_profile(
+    connection: Connection,
+    filters: Filters,
+    bounds: Bounds,
+    clauses: Sequence[Clause],
+    rest: Sequence[ColumnElement[bool]],
+    limit: int,
+) -> list[Select[Any]] | None:
+    """Queries by the profiles that fit. Of a hundred profiles, most of what each has newest is not on the page."""
+    profiles = _values(connection, "profile", most=_MOST_VALUES)
+    if profiles is None:
+        return None
+    fitting = [each for each in profiles if _fits(each, clauses)]
+    branches = [_by_column(filters, bounds, "profile", each, rest) for each in fitting]
+    if rest or len(fitting) <= 1:
+        return branches
+    # Times are in the index itself, and ids are not: so times tell first how far back the page goes, and with what.
+    times = [
+        branch.with_only_columns(entries.c.time, entries.c.profile).order_by(None).order_by(entries.c.time.desc())
+        for branch in branches
+    ]
+    newest = sorted(((row.time, row.profile) for row in _rows_of(connection, times, limit)), reverse=True)
+    if not newest:
+        return []
+    last_us = newest[:limit][-1][0]
+    found = dict.fromkeys(profile for time_us, profile in newest if time_us >= last_us)
+    return [_by_column(filters, bounds, "profile", each, [entries.c.time >= last_us]) for each in found]
 
 
 def _driver(clauses: Sequence[Clause]) -> Clause | None:
@@ -159,8 +185,9 @@ def _fits(profile: str, clauses: Sequence[Clause]) -> bool:
 def _by_column(
     filters: Filters, bounds: Bounds, column: str, value: str | None, rest: Sequence[ColumnElement[bool]]
 ) -> Select[Any]:
-    # Events have a caller and a revision, too; a profile only decisions have. `coalesce` keeps the time's index away.
-    is_decision = [] if column == "profile" else [func.coalesce(entries.c.kind, "") == "decision"]
+    # Events have a caller and a revision, too; a profile only decisions have. That a kind might be empty keeps the
+    # index by time alone away, and lets the planner know that nearly all entries are decisions.
+    is_decision = [] if column == "profile" else [entries.c.kind.in_(("decision", ""))]
     return _in_time(filters, bounds, entries).where(entries.c[column] == value, *is_decision, *rest)
 
 
@@ -251,11 +278,15 @@ def _among_newest(
 
 def _first_of(connection: Connection, branches: Sequence[Select[Any]], limit: int) -> list[Key]:
     """The first of what all branches have. One entry may have two of the values."""
-    found: set[Key] = set()
+    found = {(row.time, row.id) for row in _rows_of(connection, branches, limit)}
+    return sorted(found, reverse=True)[:limit]
+
+
+def _rows_of(connection: Connection, branches: Sequence[Select[Any]], limit: int) -> Iterator[Any]:
+    """The first rows of each branch."""
     for start in range(0, len(branches), _BRANCHES):
         parts = [branch.limit(limit).subquery() for branch in branches[start : start + _BRANCHES]]
-        found.update(_keys(connection, union_all(*(select(part.c.time, part.c.id) for part in parts))))
-    return sorted(found, reverse=True)[:limit]
+        yield from connection.execute(union_all(*(select(part) for part in parts)))
 
 
 def _keys(connection: Connection, query: Any) -> list[Key]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import Table, create_engine, event
 from sqlalchemy.engine import URL, Connection, CursorResult, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from ecs_admission.decision_log import schema
-from ecs_admission.decision_log.database import READERS, error_name
+from ecs_admission.decision_log.database import READERS, Rows, error_name
 from ecs_admission.errors import SettingsError
 
 _PAUSE_SECONDS: Final = 0.001
@@ -74,6 +76,16 @@ class SQLite:
         """
         _execute_when_free(connection, "BEGIN IMMEDIATE", deadline=deadline)
 
+    def insert(self, connection: Connection, rows: Rows) -> None:
+        """See `Database`. Straight to the driver: SQLAlchemy's way there costs a tenth of a whole append."""
+        driver: Any = connection.connection.driver_connection
+        try:
+            for table, values in rows.items():
+                if values:
+                    driver.executemany(_insertion(table), values)
+        except sqlite3.Error as error:
+            raise DBAPIError(None, None, error, hide_parameters=True) from None
+
     def read_engine(self, *, timeout_seconds: float) -> Engine:
         """See `Database`. The timeout bounds each wait for a lock. Raises `SettingsError` when there is no file."""
         # SQLite would make an empty database, and an auditor would read in it that nothing was ever decided.
@@ -90,6 +102,11 @@ class SQLite:
         )
         _on_connect(engine, "PRAGMA query_only = ON")
         return engine
+
+
+@cache
+def _insertion(table: Table) -> str:
+    return f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608 - a table of ours
 
 
 def _execute_when_free(connection: Connection, statement: str, *, deadline: float) -> CursorResult[Any]:

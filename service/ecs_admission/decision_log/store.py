@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from typing import Any, Self
 
-from sqlalchemy import Table, insert, select
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Table, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_admission.decision_log import schema
@@ -20,7 +21,7 @@ from ecs_admission.decision_log.entries import EntryDraft
 from ecs_admission.decision_log.inventory import inventory_id
 from ecs_admission.decision_log.keys import SigningKey
 from ecs_admission.decision_log.queries import LogReader
-from ecs_admission.decision_log.terms import draft_terms
+from ecs_admission.decision_log.terms import term_values
 from ecs_admission.errors import AdmissionError, RecordUnavailableError
 
 
@@ -55,10 +56,6 @@ class DecisionLog:
         self._doubtful: Head | None = None  # the end that a commit has made whose outcome is not known
         self._queue = CommitQueue()
         self._process = os.getpid()
-        self._insert_writers = _InsertStatement(schema.writers, self._engine)
-        self._insert_entries = _InsertStatement(schema.entries, self._engine)
-        self._insert_bodies = _InsertStatement(schema.bodies, self._engine)
-        self._insert_terms = _InsertStatement(schema.entry_terms, self._engine)
 
     @classmethod
     def open(
@@ -208,27 +205,15 @@ class DecisionLog:
         return Head() if last is None else Head(next_sequence=last.sequence + 1, hash=last.hash)
 
     def _insert(self, connection: Connection, entries: list[Entry], batch: list[Ticket]) -> None:
+        drafts = [ticket.draft for ticket in batch]
+        rows: dict[Table, list[tuple[Any, ...]]] = {
+            schema.entries: [schema.entry_values(entry) for entry in entries],
+            schema.bodies: [values for draft in drafts for values in _body_values(draft)],
+            schema.entry_terms: [values for draft in drafts for values in term_values(draft)],
+        }
         if entries[0].sequence == 0:
-            self._insert_writers.execute(connection, [schema.writer_row(self._writer.certificate)])
-        self._insert_entries.execute(connection, [schema.entry_row(entry) for entry in entries])
-        with_body = [
-            {"id": ticket.draft.id, "bytes": ticket.draft.body, "sha256": ticket.draft.document["body"]}
-            for ticket in batch
-            if ticket.draft.body is not None
-        ] + [
-            {
-                "id": inventory_id(ticket.draft.id),
-                "bytes": ticket.draft.inventory,
-                "sha256": ticket.draft.document["inventory"],
-            }
-            for ticket in batch
-            if ticket.draft.inventory is not None
-        ]
-        if with_body:
-            self._insert_bodies.execute(connection, with_body)
-        terms = [row for ticket in batch for row in draft_terms(ticket.draft)]
-        if terms:
-            self._insert_terms.execute(connection, terms)
+            rows[schema.writers] = [schema.writer_values(self._writer.certificate)]
+        self._database.insert(connection, rows)
 
     def _fail(self, batch: list[Ticket], failure: str) -> None:
         self._disconnect()
@@ -243,15 +228,8 @@ class DecisionLog:
             connection.close()
 
 
-class _InsertStatement:
-    """An INSERT compiled once: going through Core each time costs a sixth of a whole append."""
-
-    def __init__(self, table: Table, engine: Engine) -> None:
-        self._text = str(insert(table).compile(dialect=engine.dialect))
-        # An INSERT without values names all columns in this order.
-        self._names = tuple(table.columns.keys()) if engine.dialect.positional else None
-
-    def execute(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
-        names = self._names
-        values = rows if names is None else [tuple(row[name] for name in names) for row in rows]
-        connection.exec_driver_sql(self._text, values)
+def _body_values(draft: EntryDraft) -> Iterator[tuple[Any, ...]]:
+    if draft.body is not None:
+        yield draft.id, draft.body, draft.document["body"]
+    if draft.inventory is not None:
+        yield inventory_id(draft.id), draft.inventory, draft.document["inventory"]

@@ -52,11 +52,10 @@ def term_range(name: str) -> tuple[str, str]:
     return f"{name}=", f"{name}>"
 
 
-def draft_terms(draft: EntryDraft) -> list[dict[str, Any]]:
+def term_values(draft: EntryDraft) -> list[tuple[str, int, str]]:
     """The rows of `entry_terms` for an entry that is about to be written."""
-    time_us = draft.document["time"]
-    terms = derive_terms(draft.document, draft.body)
-    return [{"term": each, "time": time_us, "id": draft.id} for each in sorted(terms)]
+    time_us, entry_id = draft.document["time"], draft.id
+    return [(each, time_us, entry_id) for each in sorted(derive_terms(draft.document, draft.body))]
 
 
 def _of_findings(findings: Any) -> Iterator[str]:
