@@ -90,8 +90,8 @@ bench: $(VENV)/.dev ## Measure against a bare OPA server and write docs/performa
 	@tools/opa >/dev/null && $(BIN)/python -m bench.run $(BENCH) && $(BIN)/python -m tests.bypass.cost
 
 .PHONY: bench-log
-bench-log: $(VENV)/.dev ## Measure queries of a large decision log for docs/performance.md (DECISIONS=1000000)
-	@$(BIN)/python -m bench.log_bench --decisions $(or $(DECISIONS),1000000)
+bench-log: $(VENV)/.dev ## Measure a large decision log for docs/performance.md (DECISIONS=1000000, BENCH=--keep=FOLDER)
+	@$(BIN)/python -m bench.log_bench --decisions $(or $(DECISIONS),1000000) $(BENCH)
 
 .PHONY: image
 image: $(VENV)/.dev ## Build the container image without a daemon, start it and test it (root, buildah, debootstrap)

@@ -9,12 +9,12 @@ import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import orjson
 from tests.decision_log.postgresql_server import READER, WRITER, run_postgresql
 
+from bench.scratch import scratch
 from ecs_admission.decision_log.entries import EntryDraft, build_draft, build_node_draft
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.store import DecisionLog
@@ -27,7 +27,7 @@ _NAMES = ("DB_PASSWORD", "API_TOKEN", "SMTP_SECRET", "AUTH_KEY", "SIGNING_SECRET
 
 def main(rounds: int) -> None:
     """Print the median and the 95th percentile of each database."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         _measure("SQLite", f"sqlite:///{folder}/decisions.db", None, rounds)
     with run_postgresql() as server:
         name = server.create_database()

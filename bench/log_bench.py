@@ -1,5 +1,7 @@
 """`make bench-log`: loads decisions into PostgreSQL, asks for them by each parameter, and writes docs/performance.md.
 
+With `--keep FOLDER` the loaded server stays in that folder, and is measured again the next time without a load.
+
 Each parameter is asked alone: by values that many decisions have and by values that few have, wanted and not wanted,
 the newest page and one deep in the past. A query is what `GET /v1/decisions` does of it, in this process.
 """
@@ -7,21 +9,28 @@ the newest page and one deep in the past. A query is what `GET /v1/decisions` do
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
-from tests.decision_log.postgresql_server import OWNER, READER, PostgreSQLServer, run_postgresql
+from tests.decision_log.postgresql_server import OWNER, READER, PostgreSQLServer, run_postgresql_in
 
 from bench import log_load
+from bench.log_decisions import YEAR_US
 from bench.log_section import BEGIN, END, with_section
 from ecs_admission.decision_log.filters import PARAMETERS, Filters, read_filters
-from ecs_admission.decision_log.keys import make_signing_key
+from ecs_admission.decision_log.keys import make_signing_key, write_public_key
+from ecs_admission.decision_log.migrate import migrate
 from ecs_admission.decision_log.queries import Cursor, LogReader, encode_cursor
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/performance.md"
@@ -34,6 +43,18 @@ VALUES = 12
 
 _DEEP = 0.03
 """Where the page deep in the past begins, as a part of the log's whole time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A loaded log: how many decisions of the year from `first_us` on, and in how many seconds they were loaded."""
+
+    name: str
+    database: str
+    count: int
+    first_us: int
+    seconds: float
+    whole_bodies: bool = False
 
 
 @dataclass(slots=True)
@@ -49,37 +70,76 @@ def main() -> None:
     """Load, measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decisions", type=int, default=1_000_000)
+    parser.add_argument("--keep", type=Path, help="a folder for the server, where it stays for the next run")
     parser.add_argument("--output", type=Path, default=PAGE)
     options = parser.parse_args()
-    with run_postgresql() as server:
-        server.restart(maintenance_work_mem="512MB", max_wal_size="8GB")
-        name = server.create_database()
-        first_us = time.time_ns() // 1000 - log_load.YEAR_US
-        begin = time.perf_counter()
-        log_load.load(server.url(OWNER, name), options.decisions, first_us=first_us, log_key=make_signing_key())
-        loaded = time.perf_counter() - begin
-        server.restart()
-        reader = LogReader.open(server.url(READER, name), timeout_seconds=600)
-        before = os.getloadavg()[0]
-        measured = _measure(reader, server, name, first_us)
-        load = before, os.getloadavg()[0]
-        size = _size(server, name)
-        reader.close()
-    section = "\n".join(_lines(measured, options.decisions, loaded, size, load))
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="bench-log-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with run_postgresql_in(folder.resolve()) as server:
+            section = "\n".join(_run(server, options.decisions))
+    finally:
+        if options.keep is None:
+            shutil.rmtree(folder)
     print(section)
-    page = options.output.read_text()
-    options.output.write_text(with_section(page, section))
+    options.output.write_text(with_section(options.output.read_text(), section))
 
 
-def _measure(reader: LogReader, server: PostgreSQLServer, name: str, first_us: int) -> dict[str, Times]:
-    deep_us = first_us + int(log_load.YEAR_US * _DEEP)
+def _run(server: PostgreSQLServer, count: int) -> Iterator[str]:
+    whole = _loaded(server, count, "whole")
+    # With all that a request leaves in the log, which ten million have no room for.
+    others = [
+        _loaded(server, each, f"bodies-{each}", whole_bodies=True) for each in (count // 100, count // 10) if each
+    ]
+    reader = LogReader.open(server.url(READER, whole.database), timeout_seconds=600)
+    before = os.getloadavg()[0]
+    measured = _measure(reader, server, whole)
+    load = before, os.getloadavg()[0]
+    reader.close()
+    yield from _lines(measured, whole, _size(server, whole.database), load)
+    yield from _verification(server, [*others, whole])
+    yield END
+
+
+def _loaded(server: PostgreSQLServer, count: int, name: str, *, whole_bodies: bool = False) -> Log:
+    """A log of this name with its public keys, loaded now unless the folder has it."""
+    file = server.folder / f"{name}.json"
+    if not file.exists():
+        server.restart(**log_load.LOADING)
+        database, first_us = server.create_database(), time.time_ns() // 1000 - YEAR_US
+        log_key, sealer_key = make_signing_key(), make_signing_key()
+        begin = time.perf_counter()
+        log_load.load(
+            server.url(OWNER, database),
+            count,
+            first_us=first_us,
+            log_key=log_key,
+            sealer_key=sealer_key,
+            whole_bodies=whole_bodies,
+        )
+        seconds = time.perf_counter() - begin
+        server.execute("CHECKPOINT")
+        server.restart()
+        for kind, key in (("log", log_key), ("sealer", sealer_key)):
+            write_public_key(key.public, server.folder / f"{name}.{kind}.pub")
+        file.write_text(json.dumps([database, count, first_us, seconds]))
+    found = Log(name, *json.loads(file.read_text()), whole_bodies=whole_bodies)
+    if found.count != count:
+        sys.exit(f"{server.folder} has {found.count} decisions, not {count}: give another folder, or remove it")
+    migrate(server.url(OWNER, found.database), timeout_seconds=3600)
+    return found
+
+
+def _measure(reader: LogReader, server: PostgreSQLServer, log: Log) -> dict[str, Times]:
+    name, deep_us = log.database, log.first_us + int(YEAR_US * _DEEP)
+    now = (log.first_us + YEAR_US) / 1e6
     found = {"(none)": Times()}
     for _ in range(VALUES):
         _ask(reader, Filters(), found["(none)"], deep_us)
     for period in ("since", "until"):
         found[period] = Times()
         for ago in ("1h", "24h", "7d", "30d", "180d", "360d"):
-            _ask(reader, read_filters([(period, ago)], now=time.time()), found[period], deep_us)
+            _ask(reader, read_filters([(period, ago)], now=now), found[period], deep_us)
     for parameter in PARAMETERS:
         found[parameter] = Times()
         for value in _values(server, name, parameter):
@@ -134,9 +194,8 @@ def _size(server: PostgreSQLServer, name: str) -> dict[str, float]:
     return {f"{row[0]}, {what}": size / 1e9 for row in rows for what, size in (("rows", row[1]), ("indexes", row[2]))}
 
 
-def _lines(
-    measured: dict[str, Times], count: int, loaded: float, size: dict[str, float], load: tuple[float, float]
-) -> Iterator[str]:
+def _lines(measured: dict[str, Times], log: Log, size: dict[str, float], load: tuple[float, float]) -> Iterator[str]:
+    count = log.count
     slow = [name for name, times in measured.items() if max(_p95(times.newest), _p95(times.deep)) > GOAL_MS]
     yield BEGIN
     yield "## Queries of the decision log"
@@ -144,7 +203,8 @@ def _lines(
     verdict = "**met by all**" if not slow else f"**missed by {', '.join(slow)}**"
     yield (
         f"`make bench-log DECISIONS={count}` on {datetime.now(UTC).date()}: {count:,} decisions of a year in "
-        f"PostgreSQL with its default settings, on {_processor()}, loaded in {loaded:.0f} s."
+        f"PostgreSQL with its default settings, on {_processor()}, loaded in {log.seconds:.0f} s "
+        "(`bench/log_decisions.py` says what they are)."
     )
     yield (
         f"Load average while it was measured: {load[0]:.1f} at its beginning, {load[1]:.1f} at its end; a machine "
@@ -169,7 +229,35 @@ def _lines(
         yield f"| {name} | {tries} | {' | '.join(cells)} | {_p95(times.fastest):.1f} |"
     yield ""
     yield "On disk: " + ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in sorted(size.items())) + "."
-    yield END
+
+
+def _verification(server: PostgreSQLServer, logs: Sequence[Log]) -> Iterator[str]:
+    """What `log verify` takes for each log, smallest first: its memory must not grow with it."""
+    yield ""
+    yield "## Verification of the decision log"
+    yield ""
+    yield (
+        "`ecs-admission log verify` of such logs in PostgreSQL, in a process of its own: everything, with the keys of "
+        "the log and of the sealer, digests of ten minutes and no anchor. The goal is a million entries a minute, in "
+        f"memory that does not grow. Load average at its beginning: {os.getloadavg()[0]:.1f}."
+    )
+    yield ""
+    yield "| entries | beside each | seconds | entries a minute | peak memory |"
+    yield "| ---: | --- | ---: | ---: | ---: |"
+    for log in logs:
+        keys = [str(server.folder / f"{log.name}.{kind}.pub") for kind in ("log", "sealer")]
+        command = [sys.executable, "-m", "bench.log_verify", server.url(READER, log.database), *keys]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        if found["problems"]:
+            sys.exit(f"the verification of {log.name} found {found['problems']}")
+        beside = (
+            "PolicyInput and inventory, 3 KB" if log.whole_bodies else "PolicyInput where there are findings, 0.2 KB"
+        )
+        rate = found["entries"] / found["seconds"] * 60 / 1e6
+        yield (
+            f"| {found['entries']:,} | {beside} | {found['seconds']:.0f} | {rate:.2f} million "
+            f"| {found['megabytes']:.0f} MB |"
+        )
 
 
 def _processor() -> str:

@@ -1,206 +1,210 @@
-"""Makes decisions as a large organisation would have them, and loads them into PostgreSQL faster than they come.
+"""Loads decisions into PostgreSQL faster than they come: some processes make them, and COPY takes them.
 
-Each is a real entry: chained, signed by a certified writer, with all its columns and terms, so that `verify` can walk
-them. Bodies are left out, as after retention; the fingerprints that they would have had are among the terms.
+Each is a real entry: built as the service builds one, chained, signed by a certified writer, with all its columns and
+terms. Digests of the sealer's, one for ten minutes, hold them all. So `verify` walks a loaded log as it does any other.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import random
-import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from multiprocessing.connection import Connection as Pipe
+from typing import Any, Final
 
 import psycopg
-from sqlalchemy import create_engine
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, DropIndex
 
+from bench.log_decisions import YEAR_US, Generator, uuid7
 from ecs_admission.decision_log.certificates import Writer
-from ecs_admission.decision_log.chain import Head, seal
-from ecs_admission.decision_log.entries import EntryDraft, build_draft, build_node_draft
+from ecs_admission.decision_log.chain import Entry, Head, seal
+from ecs_admission.decision_log.digest_tables import digest_ranges, digests
+from ecs_admission.decision_log.digests import NO_DIGEST, RUN, START, Digest, Range, SignedDigest
+from ecs_admission.decision_log.entries import EntryDraft, build_node_draft
+from ecs_admission.decision_log.inventory import inventory_id
 from ecs_admission.decision_log.keys import SigningKey
-from ecs_admission.decision_log.schema import entries, entry_row, entry_terms, writer_row, writers
+from ecs_admission.decision_log.schema import bodies, entries, entry_terms, entry_values, writer_values, writers
 from ecs_admission.decision_log.terms import derive_terms
-from ecs_admission.model import Action, Decision, DeployContext, Finding, Outcome, Place, UserInfo
 
-YEAR_US = 365 * 86_400_000_000
-WRITERS = 8
-SEED = 20261124
+WRITERS: Final = 8
+PARTS: Final = 2
+"""Processes that make decisions, each as half of the writers."""
 
-OUTCOMES = {"allowed": 92_000, "denied": 7_500, "invalid": 480, "undecided": 18, "failOpen": 2}
-OPERATIONS = {"RegisterTaskDefinition": 88_000, "UpdateService": 9_000, "RunTask": 2_500, "CreateService": 495, "X": 5}
-POINTS = {"api": 96_000, "cli": 3_990, "hook": 10}
-REGIONS = {
-    "eu-central-1": 50,
-    "eu-west-1": 30,
-    "us-east-1": 15,
-    "us-west-2": 4.5,
-    "ap-southeast-2": 0.499,
-    "sa-east-1": 0.001,
+LOADING: Final = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "16GB",
+    "maintenance_work_mem": "1GB",
+    "autovacuum": "off",
 }
-ENVIRONMENTS = {"dev": 60, "staging": 25, "prod": 14.9, "sandbox": 0.0995, "dr-test": 0.0005}
-RULES = {
-    "plaintext/environment": ("critical", 50),
-    "plaintext/field": ("critical", 20),
-    "logging/secret-option": ("high", 12),
-    "references/invalid-value-from": ("high", 8),
-    "roles/execution-role-missing": ("medium", 6),
-    "registries/repository-credentials": ("medium", 3.9),
-    "references/name-collision": ("low", 0.0999),
-    "bounds/exceeded": ("low", 0.0001),
-}
-CONTROLS = {"critical": ("PCI:8.6.2", "FSBP:ECS.8"), "high": ("FSBP:ECS.9",), "medium": ("NIST:AC-6",), "low": ()}
-_COLUMNS = tuple(entries.columns.keys())
+"""Settings of a server that only loads: what is lost in a crash is loaded again."""
 
-FAMILIES, REPOSITORIES, ACTORS, CALLERS, ACCOUNTS, REVISIONS, EXCEPTIONS = 5_000, 2_000, 800, 300, 60, 60, 40
+DIGEST_US: Final = 600 * 1_000_000
+
+_TABLES: Final = (entries, entry_terms, bodies)
 
 
 @dataclass(slots=True)
-class Generator:
-    """Decisions in the order of time, over a year."""
+class _Window:
+    """What one digest will hold of the writers of a process."""
 
-    count: int
-    first_us: int
-    chance: random.Random = field(default_factory=lambda: random.Random(SEED))
-
-    def drafts(self) -> Iterator[tuple[EntryDraft, bytes]]:
-        """Each decision without its body, and of that the part that terms come from."""
-        step = YEAR_US / self.count
-        for number in range(self.count):
-            time_us = self.first_us + int(number * step + self.chance.random() * step)
-            yield self._draft(time_us, number)
-
-    def _draft(self, time_us: int, number: int) -> tuple[EntryDraft, bytes]:
-        chance = self.chance
-        family = self._popular(FAMILIES)
-        account = self._popular(ACCOUNTS)
-        outcome = Outcome(self._pick(OUTCOMES))
-        findings = self._findings(outcome, family)
-        draft = build_draft(
-            Decision(outcome, "" if outcome is Outcome.ALLOWED else "NonCompliant", "", findings),
-            decision_id=_uuid7(time_us, chance),
-            time_us=time_us,
-            uid=_uuid7(time_us, chance),
-            operation=self._pick(OPERATIONS),
-            enforcement_point=self._pick(POINTS),
-            dry_run=False,
-            family=f"team-{family % 70}-service-{family}",
-            context=DeployContext(
-                environment=self._pick(ENVIRONMENTS),
-                account=f"{100_000_000_000 + account}",
-                region=self._pick(REGIONS),
-                cluster="main",
-                service=f"service-{family}",
-                actor=f"person-{self._popular(ACTORS)}",
-                repository=f"example/repository-{family % REPOSITORIES}",
-                commit=f"{chance.getrandbits(160):040x}",
-                run=str(number),
-            ),
-            now=time_us // 1_000_000,
-            user=UserInfo(f"repo:example/caller-{self._popular(CALLERS)}", ("system:authenticated",)),
-            engine="embedded",
-            revision=f"sha256:{number * REVISIONS // self.count:064x}",
-            timings_us={"adapt": 130, "project": 310, "enrich": 21, "evaluate": 280, "decide": 7},
-            body=None,
-        )
-        marks = [f'"fingerprint":"k0badc0de:{family:016x}{index:016x}"' for index in range(len(findings))]
-        return draft, ",".join(marks).encode()
-
-    def _findings(self, outcome: Outcome, family: int) -> tuple[Finding, ...]:
-        chance = self.chance
-        is_denied = outcome is Outcome.DENIED
-        count = chance.choice((1, 1, 2, 5)) if is_denied else chance.random() < 0.2
-        found = []
-        for index in range(count):
-            rule = self._pick({rule: weight for rule, (_, weight) in RULES.items()})
-            severity = RULES[rule][0]
-            found.append(
-                Finding(
-                    rule=rule,
-                    pointer=f"/containerDefinitions/0/environment/{index}/value",
-                    action=Action.DENY if is_denied else Action.WARN,
-                    severity=severity,
-                    place=Place(
-                        container=chance.choice(("app", "log", f"sidecar-{family}")), field="environment", name="X"
-                    ),
-                    exception=f"exception-{self._popular(EXCEPTIONS)}"
-                    if not is_denied and chance.random() < 0.1
-                    else None,
-                    controls=CONTROLS[severity],
-                )
-            )
-        return tuple(found)
-
-    def _pick(self, weights: dict[str, Any]) -> str:
-        return self.chance.choices(list(weights), list(weights.values()))[0]
-
-    def _popular(self, count: int) -> int:
-        """Few have much, many have little: the one of half the rank has twice as much."""
-        return min(count - 1, int(count ** self.chance.random()) - 1)
+    ranges: dict[str, Range] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
 
 
-def load(url: str, count: int, *, first_us: int, log_key: SigningKey) -> None:
-    """Load `count` decisions into an empty log, as the owner of its tables, and have the database look at them."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    indexes = [index for index in entries.indexes if index.name != "entries_by_id"]
-    with engine.begin() as connection:
-        for index in indexes:
-            connection.execute(DropIndex(index))
-    with psycopg.connect(url) as connection, psycopg.connect(url) as other:
-        _copy(connection, other, count, first_us, log_key)
-    with engine.connect() as connection:
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for index in indexes:
-            connection.execute(CreateIndex(index))
-        connection.exec_driver_sql("VACUUM ANALYZE")
-    engine.dispose()
-
-
-def _copy(
-    connection: psycopg.Connection[Any], other: psycopg.Connection[Any], count: int, first_us: int, log_key: SigningKey
+def load(
+    url: str, count: int, *, first_us: int, log_key: SigningKey, sealer_key: SigningKey, whole_bodies: bool = False
 ) -> None:
-    """Write entries through one connection and their terms through another, so that nothing is kept in memory."""
-    chains = [Writer.certified(f"writer-{number}", time_us=first_us, log_key=log_key) for number in range(WRITERS)]
-    heads = [Head()] * WRITERS
-    starts = [
-        build_node_draft(
+    """Load `count` decisions into an empty log, as the owner of its tables, and have the database look at them."""
+    keys = {table.name: ", ".join(column.name for column in table.primary_key) for table in _TABLES}
+    indexes = [index for table in _TABLES for index in table.indexes]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call] - SQLAlchemy's own
+    _execute(
+        url,
+        *(str(DropIndex(index).compile(dialect=dialect)) for index in indexes),
+        *(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey" for table in keys),
+    )
+    _write_digests(url, _run_parts(url, count, first_us, log_key, whole_bodies), first_us, sealer_key)
+    _execute(
+        url,
+        *(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_pkey PRIMARY KEY ({columns})"
+            for table, columns in keys.items()
+        ),
+        *(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes),
+        "VACUUM ANALYZE",
+    )
+
+
+def _execute(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def _run_parts(url: str, count: int, first_us: int, log_key: SigningKey, whole_bodies: bool) -> list[_Window]:
+    """Have each part made by a process of its own; returns what each digest will hold."""
+    context = multiprocessing.get_context("fork")  # a private key cannot be sent
+    running = []
+    for part in range(PARTS):
+        receiver, sender = context.Pipe(duplex=False)
+        arguments = (url, Generator(count, first_us, part=part, parts=PARTS, whole_bodies=whole_bodies), part, first_us)
+        process = context.Process(target=_run_part, args=(*arguments, log_key, sender))
+        process.start()
+        sender.close()
+        running.append((process, receiver))
+    windows = [_Window() for _ in range(YEAR_US // DIGEST_US + 1)]
+    for process, receiver in running:
+        found: list[_Window] = receiver.recv()
+        process.join()
+        for window, other in zip(windows, found, strict=True):
+            window.ranges |= other.ranges
+            window.counts += other.counts
+            window.outcomes += other.outcomes
+    return windows
+
+
+def _run_part(url: str, generator: Generator, part: int, first_us: int, log_key: SigningKey, sender: Pipe) -> None:
+    names = [f"writer-{number}" for number in range(part, WRITERS, PARTS)]
+    chains = [Writer.certified(name, time_us=first_us, log_key=log_key) for name in names]
+    heads = [Head()] * len(chains)
+    windows = [_Window() for _ in range(YEAR_US // DIGEST_US + 1)]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(psycopg.connect(url)) for _ in _TABLES]
+        with _copying(connections[0], writers) as copy:
+            for chain in chains:
+                copy.write_row(writer_values(chain.certificate))
+        # A connection for each table, so that nothing is kept in memory.
+        copy, copy_terms, copy_bodies = (
+            stack.enter_context(_copying(*each)) for each in zip(connections, _TABLES, strict=True)
+        )
+        drafts = _starting(generator, len(chains), first_us, part)
+        for number, draft in enumerate(drafts):
+            which = number % len(chains)
+            entry = seal(draft, chains[which], heads[which])
+            heads[which] = Head(next_sequence=entry.sequence + 1, hash=entry.hash)
+            copy.write(_entry_line(entry))
+            time_us, entry_id = draft.document["time"], draft.id
+            for term in sorted(derive_terms(draft.document, draft.body)):
+                copy_terms.write(f"{term}\t{time_us}\t{entry_id}\n")
+            if draft.body is not None:
+                copy_bodies.write(f"{entry_id}\t\\\\x{draft.body.hex()}\t{draft.document['body']}\n")
+            if draft.inventory is not None:
+                line = f"\t\\\\x{draft.inventory.hex()}\t{draft.document['inventory']}\n"
+                copy_bodies.write(inventory_id(entry_id) + line)
+            _note(windows[(time_us - first_us) // DIGEST_US], entry)
+    sender.send(windows)
+
+
+def _starting(generator: Generator, chains: int, first_us: int, part: int) -> Iterator[EntryDraft]:
+    """Each chain's start, and then what the generator makes."""
+    for number in range(chains):
+        chance = random.Random(part * WRITERS + number)
+        yield build_node_draft(
             "node_start",
-            entry_id=_uuid7(first_us, random.Random(number)),
+            entry_id=uuid7(first_us, chance),
             time_us=first_us,
             engine="embedded",
-            revision="r",
+            revision=f"sha256:{0:064x}",
         )
-        for number in range(WRITERS)
-    ]
-    with connection.cursor() as cursor, other.cursor() as for_terms:
-        with _copying(cursor, writers) as copy:
-            for chain in chains:
-                copy.write_row(list(writer_row(chain.certificate).values()))
-        with _copying(cursor, entries) as copy, _copying(for_terms, entry_terms) as copy_terms:
-            for number, start in enumerate(starts):
-                heads[number] = _write(copy, start, chains[number], heads[number])
-            for number, (draft, marks) in enumerate(Generator(count, first_us).drafts()):
-                which = number * 7919 % WRITERS
-                heads[which] = _write(copy, draft, chains[which], heads[which])
-                for term in sorted(derive_terms(draft.document, marks)):
-                    copy_terms.write_row((term, draft.document["time"], draft.id))
-    connection.commit()
-    other.commit()
+    yield from generator.drafts()
 
 
-def _copying(cursor: psycopg.Cursor[Any], table: Any) -> Any:
-    return cursor.copy(f"COPY {table.name} ({', '.join(table.columns.keys())}) FROM STDIN".encode())
+def _copying(connection: psycopg.Connection[Any], table: Table) -> Any:
+    return connection.cursor().copy(f"COPY {table.name} ({', '.join(table.columns.keys())}) FROM STDIN".encode())
 
 
-def _write(copy: Any, draft: EntryDraft, chain: Writer, head: Head) -> Head:
-    entry = seal(draft, chain, head)
-    row = entry_row(entry)
-    copy.write_row([row[name] for name in _COLUMNS])
-    return Head(next_sequence=entry.sequence + 1, hash=entry.hash)
+def _entry_line(entry: Entry) -> str:
+    """A line of COPY. No text of the generator's has a tab, a line's end or a backslash, which would need escapes."""
+    writer, sequence, hashed, signature, content, *others = entry_values(entry)
+    row = (writer, sequence, hashed, f"\\\\x{signature.hex()}", f"\\\\x{content.hex()}", *others)
+    return "\t".join(["\\N" if value is None else str(value) for value in row]) + "\n"
 
 
-def _uuid7(time_us: int, chance: random.Random) -> str:
-    value = (time_us // 1000 << 80) | chance.getrandbits(80)
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    return str(uuid.UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62)))
+def _note(window: _Window, entry: Entry) -> None:
+    before = window.ranges.get(entry.writer)
+    first = entry.sequence if before is None else before.first
+    window.ranges[entry.writer] = Range(entry.writer, first, entry.sequence, entry.hash)
+    window.counts[entry.document["kind"]] += 1
+    if entry.document["outcome"] is not None:
+        window.outcomes[entry.document["outcome"]] += 1
+
+
+def _write_digests(url: str, windows: Sequence[_Window], first_us: int, key: SigningKey) -> None:
+    with (
+        psycopg.connect(url) as connection,
+        psycopg.connect(url) as other,
+        _copying(connection, digests) as copy,
+        _copying(other, digest_ranges) as copy_ranges,
+    ):
+        previous = NO_DIGEST
+        for number, window in enumerate(windows):
+            digest = Digest(
+                number=number,
+                previous=previous,
+                epoch=1,
+                state=START if number == 0 else RUN,
+                from_time=first_us + number * DIGEST_US,
+                to_time=first_us + (number + 1) * DIGEST_US,
+                interval_seconds=DIGEST_US // 1_000_000,
+                more=False,
+                ranges=tuple(sorted(window.ranges.values(), key=lambda each: each.writer)),
+                counts=dict(sorted(window.counts.items())),
+                outcomes=dict(sorted(window.outcomes.items())),
+                refused=0,
+                key=key.public.id,
+            )
+            signed = SignedDigest.of(digest, key)
+            previous = signed.hash
+            copy.write_row([number, signed.hash, signed.signature, signed.content, digest.from_time, digest.to_time])
+            for each in digest.ranges:
+                copy_ranges.write_row([each.writer, each.first, each.last, number, each.head])

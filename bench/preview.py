@@ -17,6 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from bench.bodies import SIZES, request_body
+from bench.scratch import scratch
 from ecs_admission.adapt.submission import read_operation
 from ecs_admission.decision_log.keys import load_or_create_signing_key
 from ecs_admission.decision_log.store import DecisionLog
@@ -34,7 +35,7 @@ from ecs_admission.revision import prepare
 def main(count: int) -> None:
     """Print the seconds that a preview of `count` records takes, by the size of the requests."""
     for size in SIZES[:3]:
-        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             _fill(Path(folder), count, [request_body(size, leaky=leaky) for leaky in (True, False)])
             layer = Path(folder) / "draft" / "config" / "environments" / "data.json"
             layer.parent.mkdir(parents=True)

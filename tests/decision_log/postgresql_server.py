@@ -105,12 +105,23 @@ class PostgreSQLServer:
 @contextmanager
 def run_postgresql() -> Iterator[PostgreSQLServer]:
     """A server until the block ends. Skips the test where there are no programs; in CI they must be there."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        with run_postgresql_in(folder, how=signal.SIGQUIT) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def run_postgresql_in(folder: Path, *, how: signal.Signals = signal.SIGINT) -> Iterator[PostgreSQLServer]:
+    """The same with its data in a folder that is there: made when it is empty, and kept when the block ends."""
     programs = _programs()
     if programs is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no PostgreSQL: apt-get install postgresql")
     account = _account()
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
+    is_new = not (folder / "data").exists()
+    if is_new:
         if account:
             os.chown(folder, account["user"], account["group"])
         subprocess.run(
@@ -121,15 +132,16 @@ def run_postgresql() -> Iterator[PostgreSQLServer]:
             env={**os.environ, "LC_ALL": "C.UTF-8"},
             **account,
         )
-        server = PostgreSQLServer(programs, folder, account)
-        server.start()
-        try:
+    server = PostgreSQLServer(programs, folder, account)
+    server.start()
+    try:
+        if is_new:
             _set_up(server)
-            yield server
-        finally:
-            server.stop(signal.SIGQUIT)
+        else:
+            server.databases = len(list((folder / "data" / "base").iterdir()))
+        yield server
     finally:
-        shutil.rmtree(folder)
+        server.stop(how)
 
 
 def _set_up(server: PostgreSQLServer) -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import gc
+from typing import Any
+
 import orjson
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
-from ecs_admission.decision_log import chain_walk, verdicts
+from ecs_admission.decision_log import chain_walk, digest_walk, term_walk, verdicts, verify
 from ecs_admission.decision_log.chain import entry_hash
 from ecs_admission.decision_log.entries import canonical_bytes
 from ecs_admission.decision_log.keys import make_signing_key
 from ecs_admission.decision_log.schema import INDEX_PATHS, bodies, entries, index_columns, writers
 from ecs_admission.decision_log.store import DecisionLog
+from ecs_admission.decision_log.term_sum import TermSum
 from ecs_admission.decision_log.verdicts import Problem, Report
 from ecs_admission.decision_log.verify import Evidence, Extent, verify_log
 from ecs_admission.errors import RecordUnavailableError
@@ -389,3 +393,40 @@ def test_a_signature_that_others_speak_for_is_checked_on_request(filled: Decisio
     assert problems(walk(filled)) == []
     report = verify_log(filled.reader, Evidence([LOG_KEY.public]), Extent(every_signature=True))
     assert problems(report) == [(2, "signature")]
+
+
+@pytest.mark.parametrize("count", [30, 60])
+def test_verification_holds_no_more_rows_of_a_longer_log(
+    log: DecisionLog, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    page = 5
+    for module, name in (
+        (chain_walk, "PAGE"),
+        (term_walk, "PAGE"),
+        (term_walk, "_TERM_PAGE"),
+        (digest_walk, "_PAGE"),
+        (verify, "_BODY_PAGE"),
+    ):
+        monkeypatch.setattr(module, name, page)
+    held: list[int] = []
+
+    def counting(function: Any) -> Any:
+        def counted(*arguments: Any) -> Any:
+            held.append(sum(isinstance(each, Row) for each in gc.get_objects()))
+            return function(*arguments)
+
+        return counted
+
+    for _ in range(count):
+        log.append(make_draft(), deadline_seconds=5)
+    gc.collect()
+    before = sum(isinstance(each, Row) for each in gc.get_objects())
+    monkeypatch.setattr(chain_walk, "entry_hash", counting(chain_walk.entry_hash))
+    monkeypatch.setattr(TermSum, "add", counting(TermSum.add))
+
+    report = walk(log)
+
+    assert (report.entries, report.problems) == (count + 1, ())
+    assert len(held) > 5 * count
+    # A page of rows, the one that is read next, and what the walk has in its hands.
+    assert page <= max(held) - before <= 3 * page
