@@ -7,7 +7,6 @@ that one table serves all names and a range of it serves one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from ecs_admission.decision_log.entries import EntryDraft
@@ -21,6 +20,8 @@ FINDING_TERMS: Final = {
     "control": "controls",
 }
 """Names of terms, and the key of a finding that each comes from."""
+
+_KEYS: Final = tuple(FINDING_TERMS.items())
 
 FINGERPRINT: Final = "fingerprint"
 
@@ -36,7 +37,7 @@ def derive_terms(document: JSONObject, body: bytes | None) -> frozenset[str]:
 
     Without its `body`, which retention may have dropped, those of `FINGERPRINT` are missing and all others are there.
     """
-    terms = set(_of_findings(document.get("findings")))
+    terms = {term(name, value) for name, value in _of_findings(document.get("findings"))}
     if body is not None:
         terms |= {term(FINGERPRINT, found.decode()) for found in _FINGERPRINT.findall(body)}
     return frozenset(terms)
@@ -58,12 +59,16 @@ def term_values(draft: EntryDraft) -> list[tuple[str, int, str]]:
     return [(each, time_us, entry_id) for each in sorted(derive_terms(draft.document, draft.body))]
 
 
-def _of_findings(findings: Any) -> Iterator[str]:
+def _of_findings(findings: Any) -> set[tuple[str, str]]:
+    """Names and values. Findings have most of them in common, and an append waits for this: so texts are made once."""
+    found: set[tuple[str, str]] = set()
     for finding in findings if isinstance(findings, list) else ():
         if not isinstance(finding, dict):
             continue
-        for name, key in FINDING_TERMS.items():
-            found = finding.get(key)
-            for value in found if isinstance(found, list) else (found,):
-                if isinstance(value, str) and value != REDACTED:
-                    yield term(name, value)
+        for name, key in _KEYS:
+            value = finding.get(key)
+            if isinstance(value, str):
+                found.add((name, value))
+            elif isinstance(value, list):
+                found.update((name, each) for each in value if isinstance(each, str))
+    return {each for each in found if each[1] != REDACTED}
