@@ -140,6 +140,17 @@ def test_a_key_is_rotated(filled: list[str], seal, data_dir: Path) -> None:  # t
     assert call("verify", "--sealer-key", data_dir / "first.pem").exit_code == 0
 
 
+def test_sealing_by_cron_and_a_rotation_raise_no_question(  # type: ignore[no-untyped-def]
+    filled: list[str], seal, database: LogDatabase
+) -> None:
+    for arguments in (["--once"], ["--rotate"], ["--once"], ["--once"]):
+        assert seal(*arguments).exit_code == 0
+
+    report = orjson.loads(call("verify", "--output", "json").stdout)
+    states = [orjson.loads(row[0])["state"] for row in database.rows("SELECT bytes FROM digests ORDER BY number")]
+    assert (report["exitCode"], report["notice_counts"], states) == (0, {}, ["stop"] * 4)
+
+
 class CrashError(BaseException):
     """The process is gone, and nothing after this is done."""
 

@@ -116,13 +116,13 @@ def _seal_once(sealer: Sealer) -> None:
 
     deadline = time.monotonic() + 1.5 * PATIENCE_SECONDS
     try:
-        step = sealer.step()
+        step = sealer.step(is_last=True)
         while not step.leads and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
-            step = sealer.step()
+            step = sealer.step(is_last=True)
         first, entries = step.number, step.entries
         while step.more:
-            step = sealer.step()
+            step = sealer.step(is_last=True)
             entries += step.entries
     finally:
         _close(sealer, finish=False)

@@ -178,7 +178,9 @@ def _check_order(before: SignedDigest, earlier: Digest | None, digest: Digest, f
     if digest.state == START and earlier.state != STOP:
         findings.notice("sealer-died", digest=digest.number)
     elif (
-        digest.state != START and digest.to_time - earlier.to_time > _LATE_INTERVALS * earlier.interval_seconds * 10**6
+        digest.state != START
+        and earlier.state != STOP  # after which none is to be expected
+        and digest.to_time - earlier.to_time > _LATE_INTERVALS * earlier.interval_seconds * 10**6
     ):
         findings.notice("late-digest", digest=digest.number)
 

@@ -140,12 +140,15 @@ class Sealer:
             check_version(connection)
             connection.execute(select(digests).limit(0))
 
-    def step(self) -> Step:
-        """One turn. Raises `SealerStoppedError` when there must not be another, `RecordUnavailableError` else."""
+    def step(self, *, is_last: bool = False) -> Step:
+        """One turn; where it `is_last`, its digest says that no other is to be expected.
+
+        Raises `SealerStoppedError` when there must not be another, `RecordUnavailableError` else.
+        """
         try:
             if not self._lead():
                 return Step(leads=False)
-            return self._turn(RUN)
+            return self._turn(STOP if is_last else RUN)
         except LeaseLostError:
             self._sealed = None
             return Step(leads=False)
@@ -156,13 +159,13 @@ class Sealer:
             raise SettingsError("another sealer leads: stop it, and rotate then")
 
     def rotate(self, new: SigningKey) -> int:
-        """Announce a new key in a digest that the old one signs, and sign with the new one from then on.
+        """Announce a new key in a digest that the old one signs, its last, and sign with the new one from then on.
 
         Returns the number of the digest, which is durable then. Raises as `step`, and `SettingsError` where another
         sealer leads.
         """
         self.lead()
-        step = self._turn(RUN, next_key=new.public)
+        step = self._turn(STOP, next_key=new.public)
         self._key = new
         return step.number or 0
 
