@@ -496,8 +496,9 @@ def test_what_is_written_and_sealed_while_it_is_verified_is_no_alarm(
     sealed: DecisionLog, sealing: Sealing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealer = sealing.sealer(holder="b")
+    monkeypatch.setattr("ecs_admission.decision_log.chain_rows.PAGE", 2)
     monkeypatch.setattr(chain_walk, "PAGE", 2)
-    rows = chain_walk._chain
+    rows = chain_walk.chain_of
 
     def interrupted(*arguments: Any) -> Iterator[Any]:
         for row in rows(*arguments):
@@ -507,7 +508,7 @@ def test_what_is_written_and_sealed_while_it_is_verified_is_no_alarm(
             if row.sequence == 4:
                 return  # the end of the chain, as it was read a moment ago
 
-    monkeypatch.setattr(chain_walk, "_chain", interrupted)
+    monkeypatch.setattr(chain_walk, "chain_of", interrupted)
 
     report = sealing.verify()
 

@@ -65,6 +65,7 @@ def test_an_untouched_log_is_whole_and_the_summary_claims_no_more_than_was_seen(
 
 
 def test_a_long_chain_is_read_in_pages(filled: DecisionLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecs_admission.decision_log.chain_rows.PAGE", 2)
     monkeypatch.setattr(chain_walk, "PAGE", 2)
 
     report = walk(filled)

@@ -278,7 +278,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline
 
 
-@pytest.mark.parametrize("during", ["_windows", "_certificate"])
+@pytest.mark.parametrize("during", ["windows_of", "certificate_of"])
 def test_a_verification_beside_a_retention_run_misses_no_body(
     aged: DecisionLog,
     owner: DecisionLog,
@@ -335,7 +335,7 @@ def test_a_verification_beside_a_retention_run_misses_no_term(
 def test_a_body_that_is_gone_without_a_word_is_missed_beside_a_run_too(
     aged: DecisionLog, owner: DecisionLog, sealing: Sealing, database: LogDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = chain_walk._windows
+    original = chain_walk.windows_of
     runs: list[int] = []
 
     def beside(*arguments: Any) -> Any:
@@ -346,7 +346,7 @@ def test_a_body_that_is_gone_without_a_word_is_missed_beside_a_run_too(
             )
         return original(*arguments)
 
-    monkeypatch.setattr(chain_walk, "_windows", beside)
+    monkeypatch.setattr(chain_walk, "windows_of", beside)
 
     assert ("missing-body", 1) in problems(sealing.verify())
 

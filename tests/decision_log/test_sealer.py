@@ -100,7 +100,7 @@ def test_what_is_too_much_for_one_digest_comes_into_the_next(
     open_log: LogOpener, sealing: Sealing, database: LogDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ecs_admission.decision_log.sealer.MAX_ENTRIES", 3)
-    monkeypatch.setattr("ecs_admission.decision_log.sealer._PAGE", 2)
+    monkeypatch.setattr("ecs_admission.decision_log.harvest._PAGE", 2)
     for name in ("writer-1", "writer-2"):
         append(open_log(writer=name), 3)
     sealer = sealing.sealer()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import LargeBinary, cast, func, select
 
 from ecs_admission.decision_log.anchors import Anchor, Anchored, FolderAnchor
-from ecs_admission.decision_log.chain_walk import READING, Scope
+from ecs_admission.decision_log.chain_rows import READING, Scope
 from ecs_admission.decision_log.database import translated
 from ecs_admission.decision_log.digest_tables import digest_ranges, digests
 from ecs_admission.decision_log.digests import (

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from ecs_admission.decision_log import schema
 from ecs_admission.decision_log.certificates import Certificate, certified_key, has_signed_entry
 from ecs_admission.decision_log.chain import entry_hash
-from ecs_admission.decision_log.chain_walk import Scope
+from ecs_admission.decision_log.chain_rows import Scope
 from ecs_admission.decision_log.digest_tables import digest_ranges, digests
 from ecs_admission.decision_log.digest_walk import walk_digests
 from ecs_admission.decision_log.digests import read_digest, read_line

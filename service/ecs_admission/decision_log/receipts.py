@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import select
 
-from ecs_admission.decision_log.chain_walk import PAGE, READING
+from ecs_admission.decision_log.chain_rows import PAGE, READING
 from ecs_admission.decision_log.database import translated
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.schema import entries

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_admission.decision_log.anchors import Anchor
-from ecs_admission.decision_log.chain_walk import READING
+from ecs_admission.decision_log.chain_rows import READING
 from ecs_admission.decision_log.connections import database_at
 from ecs_admission.decision_log.database import Database, error_name, translated
 from ecs_admission.decision_log.digest_tables import digests

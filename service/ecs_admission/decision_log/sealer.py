@@ -7,20 +7,16 @@ begins with what the database says, so a turn that breaks off is made up for by 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import LargeBinary, cast, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_admission.decision_log.anchors import Anchor, AnchorConflictError, AnchorError
-from ecs_admission.decision_log.certificates import Certificate, certified_key, has_signed_entry
-from ecs_admission.decision_log.chain import NO_PREVIOUS, entry_hash
 from ecs_admission.decision_log.connections import database_at
 from ecs_admission.decision_log.database import error_name, opening
 from ecs_admission.decision_log.digest_tables import anchor_states, digest_ranges, digests
@@ -35,20 +31,19 @@ from ecs_admission.decision_log.digests import (
     next_public_key,
     read_digest,
 )
+from ecs_admission.decision_log.harvest import Harvest, reap
 from ecs_admission.decision_log.keys import PublicKey, SigningKey
 from ecs_admission.decision_log.lease import Lease, LeaseLostError
-from ecs_admission.decision_log.schema import check_version, entries, writers
+from ecs_admission.decision_log.schema import check_version
 from ecs_admission.errors import AdmissionError, RecordUnavailableError, SettingsError
 
 INTERVAL_SECONDS: Final = 10
 MAX_ENTRIES: Final = 50_000
 """Of one digest: what is more comes into the next, which follows at once."""
 
-MAX_RANGES: Final = 1_000
 MAX_ANCHORED: Final = 1_000
 """Digests that one turn brings to one anchor, so that a long backlog does not keep it from sealing."""
 
-_PAGE: Final = 500
 _LOCK: Final = "sealer"
 
 
@@ -79,22 +74,6 @@ class _Sealed:
     last: SignedDigest | None
     digest: Digest | None
     heads: dict[str, tuple[int, str]]
-
-
-@dataclass(slots=True)
-class _Harvest:
-    """What is new in the log."""
-
-    ranges: list[Range] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    first_time: int | None = None
-    refused: dict[str, str] = field(default_factory=dict)
-    more: bool = False
-
-    @property
-    def room(self) -> int:
-        return 0 if len(self.ranges) >= MAX_RANGES else MAX_ENTRIES - self.counts.total()
 
 
 class Sealer:
@@ -247,7 +226,7 @@ class Sealer:
             failures=failures,
         )
 
-    def _digest(self, sealed: _Sealed, harvest: _Harvest, state: str, next_key: PublicKey | None) -> Digest:
+    def _digest(self, sealed: _Sealed, harvest: Harvest, state: str, next_key: PublicKey | None) -> Digest:
         now, before = self._clock_us(), sealed.digest
         if before is None:
             begin = min(now, now if harvest.first_time is None else harvest.first_time)
@@ -298,68 +277,9 @@ class Sealer:
         heads.update({each.writer: (each.last + 1, each.head) for each in digest.ranges})
         self._sealed, self._is_new_epoch = _Sealed(signed, digest, heads), False
 
-    def _harvest(self, sealed: _Sealed) -> _Harvest:
-        """Read what came since the last digest, of writers that are certified, as far as each chain is whole."""
-        harvest = _Harvest()
-        ends = select(func.max(entries.c.sequence)).where(entries.c.writer == writers.c.writer).scalar_subquery()
-        query = select(writers.c.writer, ends.label("last")).order_by(writers.c.writer)
+    def _harvest(self, sealed: _Sealed) -> Harvest:
         with _reading(), self._readers.connect() as connection:
-            rows = connection.execute(query).all()
-            for row in rows:
-                expected, head = sealed.heads.get(row.writer, (0, NO_PREVIOUS))
-                if not isinstance(row.last, int) or row.last < expected:
-                    continue
-                if harvest.room <= 0:
-                    harvest.more = True
-                    break
-                self._harvest_chain(connection, row.writer, expected, head, harvest)
-        return harvest
-
-    def _harvest_chain(
-        self, connection: Connection, writer: str, expected: int, head: str, harvest: _Harvest
-    ) -> None:  # fmt: skip
-        key = self._writer_key(connection, writer)
-        if key is None:
-            harvest.refused[writer] = "uncertified"
-            return
-        first, room = expected, harvest.room
-        counts, outcomes = Counter[str](), Counter[str]()
-        earliest, signature = harvest.first_time, b""
-        problem: str | None = None
-        while room > 0 and problem is None:
-            page = connection.execute(_chain_after(writer, expected, min(room, _PAGE))).all()
-            for row in page:
-                document, problem = _checked(row, writer, expected, head)
-                if problem is not None:
-                    break
-                counts[document["kind"]] += 1
-                outcomes.update([document["outcome"]] if isinstance(document["outcome"], str) else [])
-                earliest = document["time"] if earliest is None else min(earliest, document["time"])
-                expected, head, signature = row.sequence + 1, row.hash, row.signature
-                room -= 1
-            if len(page) < _PAGE:
-                break
-        if problem is not None:
-            harvest.refused[writer] = problem
-        if expected == first:
-            return
-        if not has_signed_entry(key, head, signature):
-            harvest.refused[writer] = "signature"
-            return
-        harvest.more |= room <= 0
-        harvest.ranges.append(Range(writer, first, expected - 1, head))
-        harvest.counts.update(counts)
-        harvest.outcomes.update(outcomes)
-        harvest.first_time = earliest
-
-    def _writer_key(self, connection: Connection, writer: str) -> PublicKey | None:
-        row = connection.execute(
-            select(
-                cast(writers.c.certificate, LargeBinary).label("certificate"),
-                cast(writers.c.signature, LargeBinary).label("signature"),
-            ).where(writers.c.writer == writer)
-        ).one()
-        return certified_key(Certificate(writer, row.certificate, row.signature), self._trusted)
+            return reap(connection, sealed.heads, self._trusted, room=MAX_ENTRIES)
 
     def _check_anchors(self, sealed: _Sealed) -> None:
         """Stop where an anchor has what the database does not: then this is an older copy. Once for each anchor."""
@@ -469,38 +389,6 @@ def _digests_from(number: int, limit: int) -> Any:
 
 def _signed(row: Row[Any]) -> SignedDigest:
     return SignedDigest(row.number, row.hash, row.content, row.signature)
-
-
-def _chain_after(writer: str, expected: int, limit: int) -> Any:
-    return (
-        select(
-            entries.c.sequence,
-            entries.c.hash,
-            # SQLite keeps a type with each value, and an edit may have left text here.
-            cast(entries.c.bytes, LargeBinary).label("bytes"),
-            cast(entries.c.signature, LargeBinary).label("signature"),
-        )
-        .where(entries.c.writer == writer, entries.c.sequence >= expected)
-        .order_by(entries.c.sequence)
-        .limit(limit)
-    )
-
-
-def _checked(row: Row[Any], writer: str, expected: int, head: str) -> tuple[dict[str, Any], str | None]:
-    """An entry's document, and why it cannot be sealed as number `expected` after `head`, if so."""
-    if row.sequence != expected:
-        return {}, "gap"
-    if entry_hash(row.bytes) != row.hash:
-        return {}, "hash"
-    try:
-        document = orjson.loads(row.bytes)
-        place = document["writer"], document["sequence"], document["previous"]
-        sorts = type(document["kind"]), type(document["time"]), document["outcome"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return {}, "unreadable"
-    if place != (writer, expected, head):
-        return {}, "previous"
-    return document, None if sorts[:2] == (str, int) else "unreadable"
 
 
 @contextmanager

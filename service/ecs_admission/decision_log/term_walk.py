@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import LargeBinary, cast, select, tuple_
 from sqlalchemy.engine import Connection
 
-from ecs_admission.decision_log.chain_walk import PAGE, READING
+from ecs_admission.decision_log.chain_rows import PAGE, READING
 from ecs_admission.decision_log.database import translated
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.schema import bodies, entries, entry_terms

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 from ecs_admission.decision_log.anchors import Anchor
 from ecs_admission.decision_log.certificates import Certificate, certified_key, has_signed_entry
 from ecs_admission.decision_log.chain import entry_hash
-from ecs_admission.decision_log.chain_walk import READING, Retained, Scope, walk_chains
+from ecs_admission.decision_log.chain_rows import READING, Retained, Scope
+from ecs_admission.decision_log.chain_walk import walk_chains
 from ecs_admission.decision_log.database import translated
 from ecs_admission.decision_log.digest_walk import digests_between, newest_digest, walk_digests
 from ecs_admission.decision_log.inventory import SUFFIX, inventory_id
