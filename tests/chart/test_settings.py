@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from click import Group
 
+from ecs_admission.auth.roles import Role
+from ecs_admission.auth.setup import read_setup
 from ecs_admission.cli import main
 from ecs_admission.server import companions, options
 from ecs_admission.settings import Settings, is_local, read_settings
@@ -124,3 +126,21 @@ def test_without_anchors_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None
     options = ("--set", "anchors.existingClaim=", "--set", "unsafe.noAnchors=true")
     service = render("sqlite-values.yaml", *options).container("ecs-admission")
     assert () == settings_of(service, monkeypatch).anchor_places
+
+
+def test_the_rules_of_who_may_call_are_read_as_they_were_written(tmp_path: Path) -> None:
+    rendered = render("opa-values.yaml")
+    for name, content in rendered.one("ConfigMap", "-authentication")["data"].items():
+        (tmp_path / name).write_text(content)
+    service = rendered.container("ecs-admission").environment
+    rules, _ = read_setup(
+        tmp_path / Path(service["ECS_ADMISSION_AUTH_FILE"]).name,
+        service["ECS_ADMISSION_TRUSTED_PROXIES"],
+        service["ECS_ADMISSION_PROXY_IDENTITY_HEADER"],
+    )
+    account = rendered.container("ecs-admission").pod["serviceAccountName"]
+    subject = {"sub": f"system:serviceaccount:admission:{account}"}
+    [grant] = rules.grants("https://kubernetes.default.svc", subject)
+    assert {Role.OPERATOR} == grant.roles
+    audience = render("opa-values.yaml").container("opa").pod["volumes"]
+    assert rules.issuers[1].audience in str(audience)

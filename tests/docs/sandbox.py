@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.docs.pages import ROOT, Block, Command
 from tests.service.running_service import COMMAND, RunningService
 
-_COPIED = ("examples", "policies", ".regal")
+_COPIED = ("examples", "helm", "policies", ".regal")
 _TIMEOUT_SECONDS = 120
 _SERVERS = ("http://127.0.0.1:8080", "https://admission.example.com")
 _ELSEWHERE = {"/etc/ecs-admission": "etc/ecs-admission", "/run/secrets": "secrets", "/tmp/policies": "built-policies"}
@@ -31,8 +31,8 @@ class Sandbox:
     here: Path = field(default_factory=Path)
 
     @classmethod
-    def make(cls, folder: Path, service: RunningService, *, opa: str, regal: str | None) -> Sandbox:
-        """What a reader has: a clone of the repository in which the commands are on the PATH."""
+    def make(cls, folder: Path, service: RunningService, *, opa: str, others: Mapping[str, str]) -> Sandbox:
+        """What a reader has: a clone of the repository in which the commands are on the PATH, `others` among them."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in _COPIED:
             shutil.copytree(ROOT / name, folder / name)
@@ -42,8 +42,8 @@ class Sandbox:
         stays = f"{shlex.quote(sys.executable)} -m tests.docs.stays"
         _script(programs / "ecs-admission", f'[ "$1" != serve ] || exec {stays} ecs-admission {COMMAND} "$@"', COMMAND)
         _script(programs / "opa", f'[ "$1" != run ] || exec {stays} opa {opa} "$@"', opa)
-        if regal is not None:
-            (programs / "regal").symlink_to(regal)
+        for name, program in others.items():
+            (programs / name).symlink_to(program)
         (programs / "python3").symlink_to(sys.executable)
         environment = dict(service.environment) | {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

@@ -29,9 +29,9 @@ def test_every_block_has_a_language_and_every_omission_a_reason(page: Path) -> N
     assert empty == [], "a console has lines that begin with `$ `"
 
 
-def regal_program() -> str:
-    """The path of the pinned Regal. Without one the test is skipped, but fails where CI=true."""
-    found = subprocess.run([ROOT / "tools" / "regal"], capture_output=True, text=True, check=False)
+def pinned(program: str) -> str:
+    """The path of a pinned program. Without one the test is skipped, but fails where CI=true."""
+    found = subprocess.run([ROOT / "tools" / program], capture_output=True, text=True, check=False)
     if found.returncode == 0:
         return found.stdout.strip()
     told = found.stderr.strip().rpartition("\n")[2]
@@ -42,8 +42,9 @@ def regal_program() -> str:
 @pytest.mark.opa
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
 def test_the_commands_of_a_page_run(page: Path, documented: RunningService, tmp_path: Path) -> None:
-    regal = regal_program() if "$ regal " in page.read_text() else None
-    sandbox = Sandbox.make(tmp_path / "clone", documented, opa=opa_program(), regal=regal)
+    text = page.read_text()
+    others = {program: pinned(program) for program in ("helm", "regal") if f"$ {program} " in text}
+    sandbox = Sandbox.make(tmp_path / "clone", documented, opa=opa_program(), others=others)
     for block in blocks(page):
         try:
             sandbox.run(block)
