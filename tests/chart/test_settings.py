@@ -11,6 +11,7 @@ from click import Group
 from ecs_admission.auth.roles import Role
 from ecs_admission.auth.setup import read_setup
 from ecs_admission.cli import main
+from ecs_admission.engines.bundles.keys import read_public_keys
 from ecs_admission.server import companions, options
 from ecs_admission.settings import Settings, is_local, read_settings
 from tests.chart.rendering import GOOD, Container, render
@@ -144,3 +145,15 @@ def test_the_rules_of_who_may_call_are_read_as_they_were_written(tmp_path: Path)
     assert {Role.OPERATOR} == grant.roles
     audience = render("opa-values.yaml").container("opa").pod["volumes"]
     assert rules.issuers[1].audience in str(audience)
+
+
+def test_the_keys_of_the_policies_are_those_of_the_values(tmp_path: Path) -> None:
+    rendered = render("opa-values.yaml")
+    [(name, content)] = rendered.one("ConfigMap", "-policy-keys")["data"].items()
+    given = rendered.container("ecs-admission").environment
+    assert Path(given["ECS_ADMISSION_POLICIES_KEY_FILE"]).name == name
+    (tmp_path / name).write_text(content)
+    assert 2 == len(read_public_keys(tmp_path / name))
+    remote, layer = given["ECS_ADMISSION_POLICIES"].split(",")
+    assert remote.startswith("s3://")
+    assert layer.startswith("/etc/ecs-admission/policies/0/")

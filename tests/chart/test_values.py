@@ -57,6 +57,9 @@ BAD = [
     (COMPLETE, "networkPolicy.https=null",
      "set networkPolicy.https to where AWS and OIDC issuers are, "
      "such as [10.0.0.0/16] for VPC endpoints or [0.0.0.0/0]"),
+    (COMPLETE, "policies.bundleUrl=https://policies.example.com/p.tar.gz",
+     "set policies.publicKeys to what policies.bundleUrl is signed with: ecs-admission bundle make-key"),
+    ("opa-values.yaml", "policies.bundleUrl=", "policies.publicKeys are for policies.bundleUrl, which is not set"),
     (COMPLETE, "networkPolicy.clients=null", "set networkPolicy.clients to who may call the service"),
     (COMPLETE, "keys.sealer.secretName=ecs-admission-signing",
      "keys.sealer.secretName is the Secret of another key: "
@@ -97,6 +100,8 @@ def test_what_is_missing_or_contradicts_itself_is_told(values: str, option: str,
         ("extraEnv[0].name=ECS_ADMISSION_ENGINE,extraEnv[0].value=x", "extraEnv/0"),
         ("extraEnv[0].name=AWS_SECRET_ACCESS_KEY,extraEnv[0].value=x", "extraEnv/0"),
         ("anchors.s3[0]=https://x/y", "anchors/s3/0"),
+        ("policies.bundleUrl=http://policies.example.com/p", "policies/bundleUrl"),
+        ("policies.bundleUrl=https://user@policies.example.com/p", "policies/bundleUrl"),
         ("anchors.s3[0]=s3://bucket", "anchors/s3/0"),
         ("sealer.logPublicKeys[0]=x", "sealer/logPublicKeys/0"),
         ("networkPolicy.https[0]=everywhere", "networkPolicy/https/0"),

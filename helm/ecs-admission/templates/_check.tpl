@@ -112,8 +112,14 @@
 {{- $problems = append $problems "unsafe.noAnchors is set beside anchors: leave one of them out" -}}
 {{- end -}}
 
+{{- if and $v.policies.bundleUrl (not $v.policies.publicKeys) -}}
+{{- $problems = append $problems "set policies.publicKeys to what policies.bundleUrl is signed with: ecs-admission bundle make-key" -}}
+{{- end -}}
+{{- if and $v.policies.publicKeys (not $v.policies.bundleUrl) -}}
+{{- $problems = append $problems "policies.publicKeys are for policies.bundleUrl, which is not set" -}}
+{{- end -}}
 {{- if and $v.networkPolicy.enabled (not $v.networkPolicy.https) -}}
-{{- if or $v.anchors.s3 (contains "jwks_uri" $v.authentication.rules) -}}
+{{- if or $v.anchors.s3 $v.policies.bundleUrl (contains "jwks_uri" $v.authentication.rules) -}}
 {{- $problems = append $problems "set networkPolicy.https to where AWS and OIDC issuers are, such as [10.0.0.0/16] for VPC endpoints or [0.0.0.0/0]" -}}
 {{- end -}}
 {{- end -}}

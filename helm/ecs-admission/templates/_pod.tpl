@@ -128,9 +128,12 @@ imagePullSecrets:
     sizeLimit: 64Mi
 {{- end -}}
 
-{{/* What is laid over the pack that ships, in order, as the service is told. */}}
+{{/* The bundle that judges, and what is laid over it, as the service is told. */}}
 {{- define "ecs-admission.policyPlaces" -}}
 {{- $places := list -}}
+{{- with .Values.policies.bundleUrl -}}
+{{- $places = append $places . -}}
+{{- end -}}
 {{- range $index, $layer := .Values.policies.layers -}}
 {{- $places = append $places (printf "/etc/ecs-admission/policies/%d/%s" $index $layer.key) -}}
 {{- end -}}
