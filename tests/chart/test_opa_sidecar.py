@@ -118,6 +118,19 @@ class Sidecar:
         """All that it wrote."""
         return self._output.read_text()
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it can be asked yet."""
+        return self.ask("GET", "/health") != 0
+
+    @property
+    def answers_health(self) -> bool:
+        """Whether it can be probed yet: that port comes later."""
+        try:
+            return self.ask_health("GET", "/health") != 0
+        except OSError:
+            return False
+
     def ask(self, method: str, target: str, body: Any = None) -> int:
         """The status of its answer on the socket; 0 where nobody listens."""
         connection = http.client.HTTPConnection("localhost")
@@ -257,7 +270,7 @@ def test_a_bundle_cannot_replace_what_it_answers(tmp_path: Path, source: Source)
         with serving(write_archive(bundle)) as other:
             sidecar = Sidecar(folder, other)
             try:
-                wait(lambda sidecar=sidecar: "overlapping roots" in sidecar.log)  # type: ignore[misc]
+                wait(lambda sidecar=sidecar: "overlapping roots" in sidecar.log and sidecar.is_listening)  # type: ignore[misc]
                 assert [500, REFUSED] == [sidecar.ask("GET", "/health?bundles"), sidecar.ask("GET", "/v1/data")]
             finally:
                 sidecar.end()
@@ -267,8 +280,9 @@ def test_before_it_has_a_bundle_it_is_not_ready_and_judges_nothing(tmp_path: Pat
     with serving(b"no bundle") as other:
         sidecar = Sidecar(tmp_path, other)
         try:
-            wait(lambda: "Bundle" in sidecar.log)
+            wait(lambda: "Bundle" in sidecar.log and sidecar.is_listening)
             assert 500 == sidecar.ask("GET", "/health?bundles")
+            wait(lambda: sidecar.answers_health)
             assert 200 == sidecar.ask_health("GET", "/health"), "nor is it killed for that"
         finally:
             sidecar.end()
