@@ -71,6 +71,7 @@ mutation: $(VENV)/.dev ## Break the policies line by line and see that a test no
 .PHONY: pack
 pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships
 	@opa=$$(tools/opa) && $(BIN)/ecs-admission bundle build policies --unreleased --output service/ecs_admission/pack --opa "$$opa"
+	@$(BIN)/python -m tools.rule_lock
 
 .PHONY: docs
 docs: $(VENV)/.dev ## Write the pages of the rules, the metrics and the log lines (after make pack)

@@ -60,6 +60,7 @@ GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
                 "metering",
                 "secret_files",
                 "serials",
+                "lock",
             }
         ),
     ),
@@ -85,6 +86,7 @@ SIDEWAYS = {
     ("project.fields", "adapt.shapes"): "the tables of locations are compiled against the shapes that adapt reads with",
     ("remediate.explain", "catalogue"): "the words of a finding are the catalogue's",
     ("remediate.mend", "catalogue"): "how a finding is mended is the catalogue's",
+    ("lock", "governance"): "actions are what a revision makes of each rule",
     ("weakening", "catalogue"): "revisions are compared rule by rule",
     ("weakening", "governance"): "and by what they make of each",
     ("tripwires", "review"): "a revision is tried with reviews",

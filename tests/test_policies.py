@@ -443,3 +443,18 @@ class TestSignature:
         ]
         assert signature(places) == signature(places)
         assert len(signature(places)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("harmless: {}\n", "config/kinds/data.yaml:1: harmless must be a list"),
+        ("harmless: [slugs]\n", "config/kinds/data.yaml:1: must be one of arn, boolean, "),
+        ("generated:\n  - random\n  - 7\n", "config/kinds/data.yaml:3: must be text"),
+        ("harmles: [slug]\n", "config/kinds/data.yaml:1: is no list that a rule reads"),
+        ("aws_keys: ['']\n", "config/kinds/data.yaml:1: must be text"),
+    ],
+)
+def test_a_mistake_in_what_only_rules_read_is_told_with_its_place(layer: Layer, text: str, told: str) -> None:
+    place = layer(config__kinds=text)
+    assert refusal(place).startswith(f"{place}/{told}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from hypothesis import strategies as st
 
 from ecs_admission.catalogue import Rule, read_catalogue
 from ecs_admission.engines.pack import Pack
+from ecs_admission.engines.packages import differing
 from ecs_admission.governance import read_governance
 from ecs_admission.model import STRICTNESS, Action, JSONObject
-from ecs_admission.policies import load_policies
+from ecs_admission.policies import build_policies, load_policies
 from ecs_admission.weakening import weakenings
 from tests.engines.layers import folder
+from tests.engines.opa_server import opa_program
 from tests.layered import NOW
+from tests.policies.examples import POLICIES
 from tests.project.samples import unhurried
 
 FACTS = {
@@ -240,3 +244,34 @@ def test_what_a_layer_weakens_is_found_by_comparing_and_not_by_asking_it(tmp_pat
         "environment dev: plaintext/field is warn and no longer deny",
         "environment lab: plaintext/environment is dryrun and no longer deny",
     ]
+
+
+class TestSources:
+    """A fork that says the same of itself and judges otherwise is told, module by module."""
+
+    RULE, LIB = "admission/rules/plaintext/field/field.rego", "admission/lib/literals/literals.rego"
+
+    def test_what_ships_does_not_differ_from_itself(self, pack: Pack) -> None:
+        assert list(differing(pack.rego, pack.rego)) == []
+        assert list(differing(pack.rego, {**pack.rego, "org/own.rego": b"package org.own\n"})) == []
+
+    def test_each_module_that_differs_is_told(self, pack: Pack) -> None:
+        own = {name: content for name, content in pack.rego.items() if name != "admission/lib/images/images.rego"}
+        own |= {self.RULE: own[self.RULE] + b"# x\n", self.LIB: own[self.LIB] + b"# x\n"}
+        own["admission/rules/plaintext/field/more.rego"] = b"package admission.rules.plaintext.field\n"
+        assert list(differing(pack.rego, own)) == [
+            "admission/lib/images/images.rego is gone",
+            f"{self.LIB}: its source differs from the one that ships",
+            "rule plaintext/field: its source differs from the one that ships",
+            "admission/rules/plaintext/field/more.rego adds to rule plaintext/field",
+        ]
+
+    @pytest.mark.opa
+    def test_a_fork_with_equal_metadata_is_listed(self, tmp_path: Path) -> None:
+        fork = Path(shutil.copytree(POLICIES, tmp_path / "policies"))
+        rule = fork / self.RULE
+        rule.write_text(rule.read_text().replace("some literal in input.literals", "some literal in []"))
+        assert rule.read_text() != (POLICIES / self.RULE).read_text()
+        built = build_policies([fork], tmp_path / "built", opa=opa_program(), now=NOW)
+        assert built.weakened == ("rule plaintext/field: its source differs from the one that ships",)
+        assert load_policies([tmp_path / "built"], now=NOW).weakened == built.weakened

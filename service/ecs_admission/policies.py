@@ -21,6 +21,7 @@ from ecs_admission.engines.build import build_pack, find_opa
 from ecs_admission.engines.bundles.format import Release
 from ecs_admission.engines.folders import walk
 from ecs_admission.engines.pack import CAPABILITIES, WASM_ARTEFACT, Pack, is_whole, load_pack, read_pack
+from ecs_admission.engines.packages import differing
 from ecs_admission.engines.remote.bundle import fetch_pack
 from ecs_admission.engines.sources import MADE, Sources, lay_over, read_sources
 from ecs_admission.errors import PolicyError
@@ -29,6 +30,7 @@ from ecs_admission.model import JSONObject
 from ecs_admission.places import PolicyPlace, Remote
 from ecs_admission.project.detectors.native import NativeDetector, read_tokens
 from ecs_admission.project.fingerprints import ephemeral_key
+from ecs_admission.project.kinds import check_kinds
 from ecs_admission.project.projection import Projector
 from ecs_admission.weakening import weakenings
 
@@ -153,6 +155,7 @@ def _check(pack: Pack, sources: Sources, now: float) -> None:
     """Read the data as the pipeline will, so that a mistake is told with its file and line."""
     try:
         read_governance(pack.data, pack.catalogue, now=now)
+        check_kinds(pack.config)
         Projector(pack.config, (NativeDetector(read_tokens(pack.config)),), ephemeral_key())
     except PolicyError as error:
         problem = sources.locate(error)
@@ -165,9 +168,10 @@ def _weakened(shipped: Pack, pack: Pack, now: float) -> tuple[str, ...]:
     if pack.revision == shipped.revision:
         return ()
     before: Mapping[str, Any] = shipped.data
-    return weakenings(
+    found = weakenings(
         read_governance({**before, "exceptions": {"items": []}}, shipped.catalogue, now=now),
         before,
         read_governance(pack.data, pack.catalogue, now=now),
         pack.data,
     )
+    return tuple(sorted({*found, *differing(shipped.rego, pack.rego)}))

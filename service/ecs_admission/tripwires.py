@@ -19,6 +19,7 @@ from ecs_admission.adapt.submission import read_operation
 from ecs_admission.engines.protocol import PolicyEngine
 from ecs_admission.enrich.inventory import NoInventory
 from ecs_admission.errors import PolicyError
+from ecs_admission.lock import check_lock, read_lock
 from ecs_admission.model import Evaluation, JSONObject, Outcome, PolicyInput, UserInfo
 from ecs_admission.project.disclosure import looks_random
 from ecs_admission.review import Answer, Find, Reviewer, do_not_record, find_none
@@ -39,7 +40,7 @@ class Tripwire:
 
 
 def check_revision(revision: Revision, *, find: Find = find_none) -> None:
-    """Try a revision. Raises `PolicyError` that says what it let through, did not decide, or repeated.
+    """Try a revision. Raises `PolicyError` that says what it let through, did not decide, repeated, or lacks.
 
     `find` gives a revision that an engine may answer by instead; see `Reviewer`.
     """
@@ -59,6 +60,13 @@ def check_revision(revision: Revision, *, find: Find = find_none) -> None:
             raise PolicyError(f"the policies are not fit to judge: {message}")
     if any(canary in repr(evaluation) for evaluation in seen):
         raise PolicyError("the policies are not fit to judge: a finding repeats a text of the request")
+    try:
+        check_lock(revision.governance, read_lock())
+    except PolicyError as error:
+        problem = PolicyError(f"the policies are not fit to judge: {error}")
+    else:
+        return
+    raise problem
 
 
 def _ask(reviewer: Reviewer, tripwire: Tripwire) -> Answer:

@@ -12,6 +12,7 @@ from ecs_admission.cli import fail
 from ecs_admission.cli.asking import policy_options
 from ecs_admission.cli.exceptions import exceptions
 from ecs_admission.cli.policies_preview import preview
+from ecs_admission.cli.policies_rollback import rollback
 from ecs_admission.cli.tables import json_text, output_option, table
 from ecs_admission.errors import AdmissionError
 from ecs_admission.model import JSONObject
@@ -25,6 +26,7 @@ def command() -> None:
 
 command.add_command(exceptions)
 command.add_command(preview)
+command.add_command(rollback)
 
 
 @command.command(short_help="Make the folder of a new rule.")

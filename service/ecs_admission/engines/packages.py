@@ -7,7 +7,7 @@ excuse a secret without a word of data that a comparison would find.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ecs_admission.errors import PolicyError
 
@@ -46,3 +46,29 @@ def package(content: bytes) -> tuple[str, ...] | None:
 
 def _rules(paths: Iterable[tuple[str, ...]]) -> Iterable[tuple[str, ...]]:
     return (path[:_RULE_DEPTH] for path in paths if path[:2] == _RULES)
+
+
+def differing(shipped: Mapping[str, bytes], own: Mapping[str, bytes]) -> Iterator[str]:
+    """What Rego of `own` says otherwise than `shipped` does, module by module: METADATA may still be the same.
+
+    A file more in a package that ships counts, since its bodies add to those that are there.
+    """
+    packages = {path: name for name, content in shipped.items() if (path := package(content)) is not None}
+    for name, content in sorted(shipped.items()):
+        if name not in own:
+            if not _is_rule(package(content)):  # a rule that is gone is told by its id
+                yield f"{name} is gone"
+        elif own[name] != content:
+            yield f"{_called(name, content)}: its source differs from the one that ships"
+    for name, content in sorted(own.items()):
+        if name not in shipped and package(content) in packages:
+            yield f"{name} adds to {_called(packages[package(content) or ()], content)}"
+
+
+def _is_rule(path: tuple[str, ...] | None) -> bool:
+    return path is not None and path[:2] == _RULES and len(path) == _RULE_DEPTH
+
+
+def _called(name: str, content: bytes) -> str:
+    path = package(content)
+    return f"rule {'/'.join(path[2:])}" if path is not None and _is_rule(path) else name

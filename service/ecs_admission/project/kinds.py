@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ecs_admission.errors import PolicyError
 from ecs_admission.project.patterns import compile_pattern
 
 _LONGEST_CLASSIFIED = 4096
@@ -47,6 +48,42 @@ _LONG_SHARE, _SHORT_SHARE = 0.22, 0.3
 _FEW_CHANGES = 4
 _CLASSES = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"), re.compile(r"[^A-Za-z0-9]"))
 _CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[a-z][A-Z0-9])")
+
+
+KINDS = frozenset(
+    {
+        *("empty", "placeholder", "template", "boolean", "number", "uuid", "email", "host", "url", "path", "arn"),
+        *("setting", "class", "list", "word", "mixed", "slug", "text", "opaque", "random", "long"),
+    }
+)
+"""What a value can be."""
+
+_LISTS_OF_KINDS = ("harmless", "credential_like", "generated")
+_LISTS_OF_TEXTS = ("misplaced_services", "names_of_secrets", "aws_keys", "aws_key_words")
+
+
+def check_kinds(config: Mapping[str, Any]) -> None:
+    """Raise `PolicyError` where `config/kinds`, which the rules read, is of another form than they take it to be.
+
+    A list that is missing, or a kind that is misspelled, is no error in Rego: a rule then says nothing.
+    """
+    kinds = config.get("kinds")
+    if not isinstance(kinds, dict):
+        raise PolicyError("expected a mapping", at=("config", "kinds"))
+    for name in kinds:
+        if name not in (*_LISTS_OF_KINDS, *_LISTS_OF_TEXTS):
+            raise PolicyError("is no list that a rule reads", at=("config", "kinds", name))
+    for name in (*_LISTS_OF_KINDS, *_LISTS_OF_TEXTS):
+        items = kinds.get(name)
+        if not isinstance(items, list):
+            raise PolicyError(
+                f"{name} must be a list", at=("config", "kinds", name) if name in kinds else ("config", "kinds")
+            )
+        for index, item in enumerate(items):
+            if not isinstance(item, str) or not item.strip():
+                raise PolicyError("must be text", at=("config", "kinds", name, index))
+            if name in _LISTS_OF_KINDS and item not in KINDS:
+                raise PolicyError(f"must be one of {', '.join(sorted(KINDS))}", at=("config", "kinds", name, index))
 
 
 class KindModel:
