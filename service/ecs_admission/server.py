@@ -12,6 +12,7 @@ from gunicorn.app.base import BaseApplication
 from ecs_admission.companions import Companion, Companions
 from ecs_admission.drain import Drain
 from ecs_admission.gunicorn_arbiter import Arbiter
+from ecs_admission.gunicorn_worker import configured
 from ecs_admission.metrics_folder import MetricsFolder
 from ecs_admission.settings import Settings
 
@@ -66,7 +67,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "bind": [settings.bind],
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "ecs_admission.gunicorn_worker.Worker",
+        "worker_class": configured(deadline_seconds=settings.request_deadline_seconds, tls=None),
         "logger_class": "ecs_admission.gunicorn_worker.QuietLogger",
         "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
         "control_socket_disable": True,
