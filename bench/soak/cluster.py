@@ -220,8 +220,8 @@ def _node(number: int, folder: Path, shared: Mapping[str, str], database_url: st
 def _proxy(haproxy: str, port: int, nodes: list[Node], folder: Path) -> Process:
     """HAProxy with nothing but a health check and one retry: what a team puts in front on its first day.
 
-    A server is out after three checks that fail, in less time than the service drains; a check that is only slow, as all
-    are where two cores carry the whole cluster, is not one that fails.
+    A server is out after three checks that fail, in less time than the service drains; a check that is only slow, as
+    all are where two cores carry the whole cluster, is not one that fails.
     """
     servers = [
         f"    server node{number} 127.0.0.1:{node.port} check inter 200ms fall 3 rise 1"

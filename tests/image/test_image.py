@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import shutil
 import subprocess
 import tarfile
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,7 +192,7 @@ def answers(port: int) -> bool:
 def serving(image: Image, data: Path, output: Path, token: str) -> Iterator[Running]:
     """A container that is ready, until the block ends."""
     port, started = free_port(), time.monotonic()
-    environment = {"ECS_ADMISSION_BIND": f"127.0.0.1:{port}"}
+    environment = {"ECS_ADMISSION_BIND": f"127.0.0.1:{port}", "ECS_ADMISSION_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     with open(output, "ab") as out:
         process = subprocess.Popen(
             image.command(data=data),
@@ -237,6 +239,21 @@ def test_it_allows_what_is_clean_and_nobody_without_a_credential(running: Runnin
     clean = (ROOT / "examples/clean-task-definition.json").read_bytes()
     assert 200 == running.post(clean).status
     assert 401 == running.post(clean, token="nobody's").status
+
+
+def test_its_metrics_count_what_it_answered(running: Running) -> None:
+    running.post((ROOT / "examples/clean-task-definition.json").read_bytes())
+    host, _, port = running.environment["ECS_ADMISSION_METRICS_BIND"].partition(":")
+
+    def counted() -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as answer,
+        ):
+            return re.search(rb"ecs_admission_decisions_total\{[^}]*\} [1-9]", answer.read()) is not None
+        return False
+
+    wait_until(counted, "the metrics count a decision")
 
 
 def test_its_health_is_an_exit_status(running: Running, image: Image, data: Path) -> None:
