@@ -44,6 +44,7 @@ from ecs_admission.revision import Revision, prepare
 from ecs_admission.serials import History
 from ecs_admission.settings import Settings, is_local
 from ecs_admission.telemetry import log_error
+from ecs_admission.tracing import Trace, check_installed, untraced
 from ecs_admission.tripwires import check_revision
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def create_service(
     *,
     unreadable: tuple[type[Exception], ...] = (),
     observe: Observe = unobserved,
+    trace: Trace = untraced,
     is_draining: Callable[[], bool] = lambda: False,
 ) -> Service:
     """Build a process of the service, after fork. Raises `SettingsError`, `PolicyError` or `RecordUnavailableError`.
@@ -139,6 +141,7 @@ def create_service(
         access=access,
         fingerprint_keys=load_or_create_keys(settings.key_file),
         observe=observe,
+        trace=trace,
     )
     return Service(app, log, reviewer, stop, access)
 
@@ -290,6 +293,8 @@ def check_start(settings: Settings) -> Policies:
     Also has the detector's rules compiled once, so that the workers find them in its cache.
     Raises `SettingsError` or `PolicyError`.
     """
+    if settings.traces == "otlp":
+        check_installed()
     prepare_data_dir(settings)
     load_or_create_key(settings.key_file)
     load_or_create_signing_key(settings.log_key_file)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
@@ -16,6 +18,8 @@ from ecs_admission.model import JSONObject
 _TIMEOUT_SECONDS = 30.0
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _DECIDED = (200, 403)
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, as OpenTelemetry puts it into the environment of a job."""
 
 
 def remote_judge(
@@ -32,6 +36,9 @@ def remote_judge(
         target += "?" + urlencode(context)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     headers = {"Content-Type": "application/json"}
+    parent = os.environ.get("TRACEPARENT", "")
+    if _TRACEPARENT.fullmatch(parent):
+        headers["traceparent"] = parent
     token = find_credential(server)()
     if token:
         headers["Authorization"] = f"Bearer {token}"

@@ -48,7 +48,7 @@ def _plain(text: str) -> str:
 
 
 _SHOWN: Final[dict[str, Callable[[str], str]]] = {
-    **dict.fromkeys(("bind", "engine", "authentication", "sealer", "metrics_bind", "log_level"), _plain),
+    **dict.fromkeys(("bind", "engine", "authentication", "sealer", "metrics_bind", "traces", "log_level"), _plain),
     **dict.fromkeys(("trusted_proxies", "proxy_identity_header"), _plain),
     **dict.fromkeys(("config", "data_dir", "auth_file", "policies_key_file"), _plain),
     **dict.fromkeys(("signing_key_file", "sealer_key_file", "fingerprint_key_file", "token_key_file"), _plain),

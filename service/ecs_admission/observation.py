@@ -17,6 +17,7 @@ from ecs_admission.model import Decision
 class Reviewed:
     """A review was answered. `environment` and `operation` are None where they are not among those that are known.
 
+    `began_ns` is UTC in nanoseconds since the epoch, `begins_us` when each step began after that.
     `groups` are what the caller is, from a list of ours, and `trace_id` names the trace that the review is a part of.
     """
 
@@ -30,6 +31,8 @@ class Reviewed:
     duration_us: int
     timings_us: Mapping[str, int]
     groups: tuple[str, ...] = ()
+    began_ns: int = 0
+    begins_us: Mapping[str, int] = field(default_factory=dict)
     trace_id: str | None = None
 
 

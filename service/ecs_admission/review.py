@@ -80,6 +80,7 @@ class Answer:
     uid: str
     response: JSONObject
     timings_us: dict[str, int]
+    begins_us: dict[str, int]
     revision: str
     engine: str
     operation: str | None
@@ -108,10 +109,13 @@ class _Trail:
     family: str | None = None
     receipt: str | None = None
     timings_us: dict[str, int] = field(default_factory=dict)
+    begins_us: dict[str, int] = field(default_factory=dict)
+    began_ns: int = field(default_factory=time.perf_counter_ns)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         begin = time.perf_counter_ns()
+        self.begins_us[name] = (begin - self.began_ns) // 1000
         try:
             yield
         finally:
@@ -326,6 +330,7 @@ class Reviewer:
             uid=uid,
             response=response,
             timings_us=trail.timings_us,
+            begins_us=trail.begins_us,
             revision=trail.revision.id,
             engine=trail.revision.engine.name,
             operation=trail.request.operation if trail.request else None,

@@ -125,6 +125,9 @@ class Settings(BaseModel):
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         5.0, description="How long the service says that it is not ready, and serves on, before it ends on SIGTERM."
     )
+    traces: Literal["off", "otlp"] = Field(
+        "off", description="Whether each review is a span for OpenTelemetry; its own variables say where to."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
     unsafe_ephemeral_data_dir: bool = Field(
         False, description="Accept a data folder on tmpfs, overlay or a network file system, where records can be lost."

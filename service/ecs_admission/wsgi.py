@@ -17,6 +17,7 @@ from ecs_admission.gunicorn_worker import UNREADABLE
 from ecs_admission.metrics_folder import shared_folder
 from ecs_admission.observation import Observe, WorkerStarted, WorkerStopped, unobserved
 from ecs_admission.settings import Settings
+from ecs_admission.tracing import Trace, Tracer, untraced
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -26,6 +27,7 @@ _M_ARENA_MAX = -8
 
 _running: list[Service] = []
 _meters: list[Observe] = []
+_tracers: list[Tracer] = []
 
 
 def application(settings: Settings, drain: Drain) -> Flask:
@@ -36,8 +38,12 @@ def application(settings: Settings, drain: Drain) -> Flask:
     observe = _observer(settings.threads)
     try:
         service = create_service(
-            settings, unreadable=UNREADABLE, observe=observe, is_draining=lambda: drain.has_begun
-        )  # fmt: skip
+            settings,
+            unreadable=UNREADABLE,
+            observe=observe,
+            trace=_tracer(settings.traces),
+            is_draining=lambda: drain.has_begun,
+        )
     except RecordUnavailableError as error:
         # A database that is locked or full now may work soon: gunicorn starts another worker, where an error while
         # booting would end the whole service.
@@ -62,6 +68,15 @@ def _observer(threads: int) -> Observe:
     return meters
 
 
+def _tracer(traces: str) -> Trace:
+    """Who names the trace of a review, and sends its span."""
+    if traces == "off":
+        return untraced
+    tracer = Tracer()
+    _tracers.append(tracer)
+    return tracer
+
+
 def _share_memory_among_threads() -> None:
     """Two arenas for glibc's allocator instead of one a thread: each keeps the largest body it ever held."""
     with contextlib.suppress(OSError, AttributeError):  # another libc
@@ -72,5 +87,7 @@ def close() -> None:
     """Close the decision log of this worker, so that its chain has an end. Safe to call twice."""
     while _running:
         _running.pop().close()
+    while _tracers:
+        _tracers.pop().close()
     while _meters:
         _meters.pop()(WorkerStopped())

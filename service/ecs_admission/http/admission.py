@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from urllib.parse import parse_qsl
 
@@ -21,14 +22,15 @@ from ecs_admission.observation import Observe, Reviewed
 from ecs_admission.respond.admission_review import problem
 from ecs_admission.review import Answer, Reviewer
 from ecs_admission.telemetry import log_review
+from ecs_admission.tracing import Trace
 
 _DECIDED = (Outcome.ALLOWED, Outcome.DENIED, Outcome.FAIL_OPEN)
 
 
-def blueprint(reviewer: Reviewer, observe: Observe) -> Blueprint:
+def blueprint(reviewer: Reviewer, observe: Observe, trace: Trace) -> Blueprint:
     """The routes that judge."""
     routes = Blueprint("admission", __name__)
-    review = partial(_review, reviewer, observe)
+    review = partial(_review, reviewer, observe, trace)
 
     @routes.post("/v1/operations/<operation>")
     def operations(operation: str) -> Response:
@@ -47,9 +49,14 @@ def blueprint(reviewer: Reviewer, observe: Observe) -> Blueprint:
 
 
 def _review(
-    reviewer: Reviewer, observe: Observe, read: Callable[[], Adapted], operation: str | None, enforcement_point: str
+    reviewer: Reviewer,
+    observe: Observe,
+    trace: Trace,
+    read: Callable[[], Adapted],
+    operation: str | None,
+    enforcement_point: str,
 ) -> Answer:
-    begin = time.perf_counter_ns()
+    began_ns, begin = time.time_ns(), time.perf_counter_ns()
     caller = principal()
     answer = reviewer.review(
         read,
@@ -69,7 +76,10 @@ def _review(
         duration_us=(time.perf_counter_ns() - begin) // 1000,
         timings_us=answer.timings_us,
         groups=caller.user.groups,
+        began_ns=began_ns,
+        begins_us=answer.begins_us,
     )
+    reviewed = replace(reviewed, trace_id=trace(reviewed, request.headers.get("traceparent")))
     log_review(reviewed)
     observe(reviewed)
     return answer

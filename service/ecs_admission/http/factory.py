@@ -18,6 +18,7 @@ from ecs_admission.observation import Observe, unobserved
 from ecs_admission.project.fingerprints import FingerprintKey
 from ecs_admission.review import Reviewer
 from ecs_admission.telemetry import log_error
+from ecs_admission.tracing import Trace, untraced
 
 
 def create_flask(
@@ -31,20 +32,21 @@ def create_flask(
     access: Access | None = None,
     fingerprint_keys: Sequence[FingerprintKey] = (),
     observe: Observe = unobserved,
+    trace: Trace = untraced,
 ) -> Flask:
     """An application with every route, holding no state but what it is given.
 
     `unreadable` are the errors that the HTTP server raises for a body whose framing is broken, `standing` says how the
     policies stand and `served` gives their bundle; `is_draining` says that the service is about to end. `access` stands
     before every request; without it everybody may do everything, from this machine alone. Values are looked up with
-    `fingerprint_keys`. `observe` is told of each request and review.
+    `fingerprint_keys`. `observe` is told of each request and review, and `trace` names the trace of a review.
     """
     app = Flask("ecs_admission", static_folder=None, template_folder=None)
     app.url_map.merge_slashes = False  # a redirect would repeat the path
     app.config["PROPAGATE_EXCEPTIONS"] = False
     observing.install(app, observe)
     (access or Access()).install(app)
-    app.register_blueprint(admission.blueprint(reviewer, observe))
+    app.register_blueprint(admission.blueprint(reviewer, observe, trace))
     app.register_blueprint(decisions.blueprint(reader))
     app.register_blueprint(exports.blueprint(reader, lambda: reviewer.revision.governance.catalogue))
     app.register_blueprint(fingerprints.blueprint(reader, fingerprint_keys))
