@@ -85,7 +85,8 @@ def secret_volume() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         data = folder / "..2026_11_24"
-        data.mkdir(mode=0o755)
+        data.mkdir()
+        data.chmod(0o755)  # whatever the umask of this process is
         (data / "key").write_bytes(b"content")
         (folder / "..data").symlink_to(data.name)
         (folder / "key").symlink_to("..data/key")
