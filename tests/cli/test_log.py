@@ -142,6 +142,21 @@ def test_one_entry_is_shown_without_its_fingerprints(source: list[str]) -> None:
     assert call("show", *source, "none").exit_code == 1
 
 
+@pytest.mark.parametrize("output", ["table", "wide", "json", "yaml", "csv"])
+def test_every_command_prints_each_form(
+    source: list[str], log: DecisionLog, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log_query.time, "sleep", sleep)
+    (newest, *_) = log.reader.list_entries().items
+    for command in (["list"], ["show", newest["id"]], ["tail", "--lines", "1"], ["stats"]):
+        result = call(*command, *source, "--output", output)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert ("allowed" if command == ["stats"] else newest["id"]) in result.stdout
+
+
 def test_statistics_count(source: list[str]) -> None:
     counted = orjson.loads(call("stats", *source, "--output", "json").stdout)
 

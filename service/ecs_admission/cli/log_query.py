@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,13 +36,18 @@ _WIDE = (
 )
 _HEADINGS = {"enforcementPoint": "ENFORCEMENT POINT", "errorCode": "ERROR"}
 
-outputs = click.option(
-    "--output",
-    type=click.Choice(["table", "wide", "json", "yaml", "csv"]),
-    default="table",
-    show_default=True,
-    help="How to print it. No cell of a CSV file is a formula to a spreadsheet.",
-)
+
+def output_as(default: str) -> Callable[[_Command], _Command]:
+    """The option that every command here has, with a default of its own."""
+    return click.option(
+        "--output",
+        type=click.Choice(["table", "wide", "json", "yaml", "csv"]),
+        default=default,
+        show_default=True,
+        help="How to print it. No cell of a CSV file is a formula to a spreadsheet.",
+    )
+
+
 server_option = click.option(
     "--server", metavar="URL", help="Ask this service; default: the database of the settings."
 )  # fmt: skip
@@ -89,7 +95,7 @@ def read_query(options: dict[str, Any]) -> list[tuple[str, str]]:
 @filter_options
 @server_option
 @unrecorded_option
-@outputs
+@output_as("table")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many entries at most.")
 @click.option("--cursor", help="The `next` of an earlier list, to go on from there.")
 def list_command(
@@ -113,9 +119,9 @@ def list_command(
 @click.argument("entry_id", metavar="ID")
 @server_option
 @unrecorded_option
-@click.option("--output", type=click.Choice(["json", "yaml"]), default="yaml", show_default=True)
+@output_as("yaml")
 def show(entry_id: str, server: str | None, is_unrecorded: bool, output: str) -> None:
-    """Show one entry by its decision id, with what the policy engine saw.
+    """Show one entry by its decision id, with what the policy engine saw where that is JSON or YAML.
 
     Exit code: 0 found, 1 there is none, 2 the log cannot be read.
     """
@@ -125,14 +131,17 @@ def show(entry_id: str, server: str | None, is_unrecorded: bool, output: str) ->
         if found is None:
             click.echo("ecs-admission: there is no entry with this id", err=True)
             sys.exit(EXIT_NOT_FOUND)
-        click.echo(json_text(found) if output == "json" else _yaml(found), nl=output == "json")
+        if output in ("json", "yaml"):
+            click.echo(json_text(found) if output == "json" else _yaml(found), nl=output == "json")
+        else:
+            _print([found["entry"] | {"hash": found["hash"]}], output, {})
 
 
 @click.command()
 @filter_options
 @server_option
 @unrecorded_option
-@click.option("--output", type=click.Choice(["table", "wide", "json", "csv"]), default="table", show_default=True)
+@output_as("table")
 @click.option("--lines", type=click.IntRange(0, PAGE), default=10, show_default=True, help="Entries to begin with.")
 @click.option(
     "--every", "every_seconds", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help="Seconds."
@@ -151,16 +160,20 @@ def tail(
         if output == "csv":
             click.echo(csv_line(columns), nl=False)
         count = 0
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with suppress(KeyboardInterrupt):
                 for item in follow(source, query, lines=lines, every_seconds=every_seconds):
                     count += 1
                     if output == "json":
                         click.echo(orjson.dumps(item).decode())
+                    elif output == "yaml":
+                        click.echo("---\n" + _yaml(item), nl=False)
                     else:
                         cells = [_row(item)[name] for name in columns]
                         click.echo(csv_line(cells) if output == "csv" else "  ".join(cells) + "\n", nl=False)
         finally:
+            signal.signal(signal.SIGTERM, before)
             source.record(query, count, doing="tail, ended")
 
 
@@ -168,7 +181,7 @@ def tail(
 @filter_options
 @server_option
 @unrecorded_option
-@click.option("--output", type=click.Choice(["table", "json", "yaml", "csv"]), default="table", show_default=True)
+@output_as("table")
 def stats(server: str | None, is_unrecorded: bool, output: str, **options: Any) -> None:
     """Count decisions by outcome, day, family and rule; of the last 7 days unless --since says otherwise."""
     query = read_query(options)
