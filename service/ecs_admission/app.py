@@ -44,6 +44,7 @@ from ecs_admission.revision import Revision, prepare
 from ecs_admission.serials import History
 from ecs_admission.settings import Settings, is_local
 from ecs_admission.telemetry import log_error
+from ecs_admission.tls import server_context
 from ecs_admission.tracing import Trace, check_installed, untraced
 from ecs_admission.tripwires import check_revision
 
@@ -296,6 +297,7 @@ def check_start(settings: Settings) -> Policies:
     if settings.traces == "otlp":
         check_installed()
     prepare_data_dir(settings)
+    server_context(settings)
     load_or_create_key(settings.key_file)
     load_or_create_signing_key(settings.log_key_file)
     if settings.authentication == "required":

@@ -52,6 +52,7 @@ _SHOWN: Final[dict[str, Callable[[str], str]]] = {
     **dict.fromkeys(("trusted_proxies", "proxy_identity_header"), _plain),
     **dict.fromkeys(("config", "data_dir", "auth_file", "policies_key_file"), _plain),
     **dict.fromkeys(("signing_key_file", "sealer_key_file", "fingerprint_key_file", "token_key_file"), _plain),
+    **dict.fromkeys(("tls_certificate_file", "tls_key_file", "tls_client_ca_file"), _plain),
     **dict.fromkeys(("opa_url", "database_url", "database_read_url"), mask_url),
     **dict.fromkeys(("anchors", "policies"), _mask_places),
 }

@@ -303,12 +303,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             logger().debug("the client had gone", error=type(exc).__name__)
 
 
-def configured(*, deadline_seconds: float, tls: Callable[[], ssl.SSLContext] | None) -> type[Worker]:
+def configured(*, deadline_seconds: float, tls: Callable[[], ssl.SSLContext | None]) -> type[Worker]:
     """The worker for some settings. `tls` is called in each worker: it finds the certificate of its time."""
 
     class Configured(Worker):
         def init_process(self) -> None:
-            self.tls = None if tls is None else tls()
+            self.tls = tls()
             super().init_process()
 
     Configured.deadline_seconds = deadline_seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ecs_admission.gunicorn_arbiter import Arbiter
 from ecs_admission.gunicorn_worker import configured
 from ecs_admission.metrics_folder import MetricsFolder
 from ecs_admission.settings import Settings
+from ecs_admission.tls import server_context
 
 _EXAMPLE = Path("examples/leaky-task-definition.json")
 
@@ -67,7 +69,14 @@ def options(settings: Settings) -> dict[str, Any]:
         "bind": [settings.bind],
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": configured(deadline_seconds=settings.request_deadline_seconds, tls=None),
+        "worker_class": configured(
+            deadline_seconds=settings.request_deadline_seconds, tls=partial(server_context, settings)
+        ),
+        # Of these gunicorn uses no more than that the scheme is https.
+        "certfile": _text(settings.tls_certificate_file),
+        "keyfile": _text(settings.tls_key_file),
+        "max_requests": settings.max_requests,
+        "max_requests_jitter": settings.max_requests // 10,
         "logger_class": "ecs_admission.gunicorn_worker.QuietLogger",
         "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
         "control_socket_disable": True,
@@ -81,6 +90,10 @@ def options(settings: Settings) -> dict[str, Any]:
         "post_worker_init": announce,
         "worker_exit": _say_goodbye,
     }
+
+
+def _text(file: Path | None) -> str | None:
+    return None if file is None else str(file)
 
 
 def companions(settings: Settings) -> tuple[Companion, ...]:
@@ -103,7 +116,7 @@ def announce(worker: Any) -> None:
         _print(f"ecs-admission is ready on unix socket {address}")
         return
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    base = f"http://{host}:{address[1]}"
+    base = f"{'https' if worker.cfg.is_ssl else 'http'}://{host}:{address[1]}"
     _print(f"ecs-admission is ready on {base}")
     if _EXAMPLE.exists():
         call = f"{base}/v1/operations/RegisterTaskDefinition?environment=prod"

@@ -128,6 +128,16 @@ class Settings(BaseModel):
     traces: Literal["off", "otlp"] = Field(
         "off", description="Whether each review is a span for OpenTelemetry; its own variables say where to."
     )
+    max_requests: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        100_000, description="After how many requests a worker is replaced, give or take a tenth; 0: never."
+    )
+    tls_certificate_file: Path | None = Field(
+        None, description="PEM file with the certificate of the service and its chain, for TLS without a proxy."
+    )
+    tls_key_file: Path | None = Field(None, description="PEM file with the key of that certificate.")
+    tls_client_ca_file: Path | None = Field(
+        None, description="PEM file of certificate authorities: only clients with a certificate of theirs can connect."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line.")
     unsafe_ephemeral_data_dir: bool = Field(
         False, description="Accept a data folder on tmpfs, overlay or a network file system, where records can be lost."
@@ -325,6 +335,14 @@ def _needs_a_private_address(settings: Settings) -> str | None:
     return None
 
 
+def _needs_certificate_and_key(settings: Settings) -> str | None:
+    if (settings.tls_certificate_file is None) != (settings.tls_key_file is None):
+        return "tls_certificate_file and tls_key_file need each other"
+    if settings.tls_client_ca_file is not None and settings.tls_certificate_file is None:
+        return "tls_client_ca_file: needs tls_certificate_file"
+    return None
+
+
 def _needs_an_opa_url(settings: Settings) -> str | None:
     if settings.engine == "opa" and urlsplit(settings.opa_url).scheme not in ("http", "https", "unix"):
         return "opa_url: must be http://, https:// or unix:///"
@@ -341,6 +359,7 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Settings], str | None]], ...] = (
     (frozenset({"proxy_identity_header", "trusted_proxies"}), _needs_proxies),
     (frozenset({"authentication", "bind", "unsafe_bind_without_authentication"}), _needs_a_private_address),
     (frozenset({"engine", "opa_url"}), _needs_an_opa_url),
+    (frozenset({"tls_certificate_file", "tls_key_file", "tls_client_ca_file"}), _needs_certificate_and_key),
     (frozenset({"policies", "policies_key_file"}), _needs_a_source),
 )
 """What must hold across settings, and between which: a rule is not asked where one of them is wrong by itself."""

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import time
@@ -72,13 +73,23 @@ class RunningService:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:  # fmt: skip
         """One request on a connection of its own. Raises OSError or HTTPException when there is no whole answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection = self.connect()
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
             return Reply(answer.status, dict(answer.getheaders()), answer.read())
         finally:
             connection.close()
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection that can be kept; where the service has a certificate, one by TLS that believes it."""
+        certificate = self.environment.get("ECS_ADMISSION_TLS_CERTIFICATE_FILE")
+        if certificate is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        context = ssl.create_default_context(cafile=certificate)
+        if "ECS_ADMISSION_TLS_CLIENT_CA_FILE" in self.environment:
+            context.load_cert_chain(certificate, self.environment["ECS_ADMISSION_TLS_KEY_FILE"])
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS, context=context)
 
     def get(self, path: str) -> Reply:
         return self.call("GET", path)

@@ -104,6 +104,19 @@ def test_a_rolling_restart_answers_every_request(tmp_path: Path) -> None:
             service.kill()  # how one ends is seen already
 
 
+def test_workers_are_replaced_without_a_lost_decision(tmp_path: Path) -> None:
+    with run_service(tmp_path, max_requests="60") as service:
+        before = set(service.workers())
+        with steady_load(service.port) as load:
+            wait_until(lambda: not before & set(service.workers()), "both workers are replaced")
+            wait_until(lambda: len(service.workers()) == 2, "others serve")
+            answered = len(load.answers)
+            wait_until(lambda: len(load.answers) > answered + 20, "clients have answers")
+        assert load.failures == []
+        assert load.ids() <= recorded(service)
+        assert service.log_problems() == []
+
+
 class TestDraining:
     @pytest.fixture
     def service(self, tmp_path: Path) -> Iterator[RunningService]:
