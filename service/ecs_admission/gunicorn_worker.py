@@ -36,6 +36,8 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 from ecs_admission.adapt.bounds import MAX_BYTES
 from ecs_admission.connections import Connection
 from ecs_admission.errors import AdmissionError
+from ecs_admission.http import observing
+from ecs_admission.observation import RequestBroken
 from ecs_admission.telemetry import frames, logger
 
 _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
@@ -286,6 +288,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             else next(((s, p) for kind, s, p in _STATUSES if isinstance(exc, kind)), (500, "Internal Server Error"))
         )
         logger().warning("broken request", status=status, error=type(exc).__name__)
+        observing.observer(self.wsgi)(RequestBroken())
         document = {
             "type": "about:blank",
             "title": _title(status),

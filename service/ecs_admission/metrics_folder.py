@@ -34,8 +34,8 @@ class MetricsFolder:
     owner: int
 
     def close(self) -> None:
-        """Remove the folder. Does nothing in a process that was forked from the one that made it."""
-        if os.getpid() == self.owner:
+        """Remove the folder, once. Does nothing in a process that was forked from the one that made it."""
+        if os.getpid() == self.owner and self.path.exists():
             os.environ.pop(VARIABLE, None)
             shutil.rmtree(self.path, ignore_errors=True)
             os.close(self.lock)

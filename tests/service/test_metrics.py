@@ -6,6 +6,7 @@ import http.client
 import os
 import secrets
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from ecs_admission import metrics
 from tests.service.canaries import Canaries, full_input
 from tests.service.conftest import COMPLIANT, leaky
-from tests.service.running_service import OPERATION, REVIEWS, RunningService, free_port, run_service, wait_until
+from tests.service.running_service import (
+    COMMAND,
+    OPERATION,
+    REVIEWS,
+    RunningService,
+    free_port,
+    run_service,
+    wait_until,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,12 @@ def test_reviews_of_all_workers_are_counted(measured: Measured) -> None:
     assert measured.value("step_seconds_count", step="record") >= 12
     assert measured.value("http_requests_total", route="admission.operations", status="4xx") >= 6
     assert (measured.value("workers"), measured.value("threads")) == (2, 16)
+
+
+def test_what_is_no_http_is_counted(measured: Measured) -> None:
+    before = measured.value("http_broken_requests_total")
+    measured.service.send(b"NONSENSE\r\n\r\n")
+    assert measured.value("http_broken_requests_total") == before + 1
 
 
 def test_every_sample_is_one_of_the_catalogue(measured: Measured) -> None:
@@ -205,3 +220,32 @@ def test_the_folder_is_private_and_goes_with_the_service(tmp_path: Path) -> None
         service.stop()
         assert not folder.exists()
         assert not answers(port)
+
+
+def test_a_sealer_by_itself_serves_its_own(tmp_path: Path, measured: Measured) -> None:
+    port = free_port()
+    environment = dict(measured.service.environment) | {"ECS_ADMISSION_METRICS_BIND": f"127.0.0.1:{port}"}
+    with open(tmp_path / "stderr", "wb") as err:
+        sealer = subprocess.Popen([COMMAND, "log", "seal"], env=environment, stderr=err)
+    try:
+        wait_until(lambda: answers(port), "it answers")
+        alone = Measured(measured.service, port)
+        wait_until(lambda: alone.value("sealer_turns_total", result="waited") > 0, "it had a turn: another one leads")
+        names = {name for name, _ in alone.samples()}
+        assert "log_sealing_lag_seconds" in names
+        assert "decisions_total" not in names
+    finally:
+        sealer.terminate()
+        sealer.wait(timeout=30)
+    assert not answers(port)
+
+
+def test_a_sealer_whose_address_is_taken_seals_without(tmp_path: Path, measured: Measured) -> None:
+    with open(tmp_path / "stderr", "wb") as err:
+        sealer = subprocess.Popen([COMMAND, "log", "seal"], env=measured.service.environment, stderr=err)
+    try:
+        wait_until(lambda: b"there are no metrics" in (tmp_path / "stderr").read_bytes(), "it says so")
+        assert sealer.poll() is None
+    finally:
+        sealer.terminate()
+        assert sealer.wait(timeout=30) == 0
