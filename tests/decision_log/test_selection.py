@@ -133,6 +133,7 @@ def test_a_query_finds_what_looking_at_each_entry_finds(
 ) -> None:
     monkeypatch.setattr(selection, "_LOOKED_THROUGH", looked_through)
     monkeypatch.setattr(selection, "_BRANCHES", 3)
+    monkeypatch.setattr(selection, "_AT_ONCE", 2)
     chance = random.Random(20261124)
     log.append(make_node_draft("node_start"), deadline_seconds=5)
     documents = written(log, chance, 60)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Integer,
     Select,
@@ -40,6 +41,9 @@ _LOOKED_THROUGH: Final = 4_000
 
 _BRANCHES: Final = 40
 """Values of which the newest entries are asked for in one statement; SQLite takes 500, and planning takes its time."""
+
+_AT_ONCE: Final = 8
+"""Profiles that are looked at together, those with the newest decision first."""
 
 _MOST_VALUES: Final = 1_000
 """Where a query comes down to more values than that, time alone is the better index."""
@@ -145,24 +149,34 @@ def _by_profile(
     limit: int,
 ) -> list[Select[Any]] | None:
     """Queries by the profiles that fit. Of a hundred profiles, most of what each has newest is not on the page."""
-    profiles = _values(connection, "profile", most=_MOST_VALUES)
-    if profiles is None:
+    steps = _steps("profile", _MOST_VALUES)
+    newest = select(func.max(entries.c.time)).where(
+        entries.c.profile == steps.c.value, *_period(filters, bounds, entries.c)
+    )
+    query = select(steps.c.value, newest.correlate(steps).scalar_subquery().label("time"))
+    profiles = [(row.time, row.value) for row in connection.execute(query) if row.value is not None]
+    if len(profiles) > _MOST_VALUES:
         return None
-    fitting = [each for each in profiles if _fits(each, clauses)]
-    branches = [_by_column(filters, bounds, "profile", each, rest) for each in fitting]
-    if rest or len(fitting) <= 1:
-        return branches
+    fitting = sorted((each for each in profiles if each[0] is not None and _fits(each[1], clauses)), reverse=True)
+    if rest:
+        return [_by_column(filters, bounds, "profile", profile, rest) for _, profile in fitting]
     # Times are in the index itself, and ids are not: so times tell first how far back the page goes, and with what.
-    times = [
-        branch.with_only_columns(entries.c.time, entries.c.profile).order_by(None).order_by(entries.c.time.desc())
-        for branch in branches
-    ]
-    newest = sorted(((row.time, row.profile) for row in _rows_of(connection, times, limit)), reverse=True)
-    if not newest:
+    found: list[tuple[int, str]] = []
+    for start in range(0, len(fitting), _AT_ONCE):
+        if len(found) >= limit and fitting[start][0] < found[limit - 1][0]:
+            break
+        branches = [_by_column(filters, bounds, "profile", each, ()) for _, each in fitting[start : start + _AT_ONCE]]
+        times = [
+            branch.with_only_columns(entries.c.time, entries.c.profile).order_by(None).order_by(entries.c.time.desc())
+            for branch in branches
+        ]
+        found += [(row.time, row.profile) for row in _rows_of(connection, times, limit)]
+        found.sort(reverse=True)
+    if not found:
         return []
-    last_us = newest[:limit][-1][0]
-    found = dict.fromkeys(profile for time_us, profile in newest if time_us >= last_us)
-    return [_by_column(filters, bounds, "profile", each, [entries.c.time >= last_us]) for each in found]
+    last_us = found[:limit][-1][0]
+    on_page = dict.fromkeys(profile for time_us, profile in found if time_us >= last_us)
+    return [_by_column(filters, bounds, "profile", each, [entries.c.time >= last_us]) for each in on_page]
 
 
 def _driver(clauses: Sequence[Clause]) -> Clause | None:
@@ -294,14 +308,19 @@ def _keys(connection: Connection, query: Any) -> list[Key]:
 
 
 def _values(connection: Connection, column: str, *, most: int) -> list[str] | None:
-    """The values of an indexed column, each found by one step in its index; None where there are more than `most`."""
+    """The values of an indexed column; None where there are more than `most`."""
+    query = select(_steps(column, most).c.value)
+    found = [value for value in connection.execute(query).scalars() if value is not None]
+    return None if len(found) > most else found
+
+
+def _steps(column: str, most: int) -> CTE:
+    """The values of an indexed column, each found by one step in its index, and one more than `most` if there are."""
     values = entries.c[column]
     steps = select(func.min(values).label("value"), literal(1).label("number")).cte("steps", recursive=True)
     following = select(func.min(values)).where(values > steps.c.value).correlate(steps).scalar_subquery()
-    steps = steps.union_all(
+    return steps.union_all(
         select(following, as_type(steps.c.number + 1, Integer)).where(
             and_(steps.c.value.is_not(None), steps.c.number <= most + 1)
         )
     )
-    found = [value for value in connection.execute(select(steps.c.value)).scalars() if value is not None]
-    return None if len(found) > most else found
