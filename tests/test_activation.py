@@ -467,3 +467,33 @@ class TestFollow:
                 raise AssertionError
 
         assert not follow(Counting(), every_seconds=0).is_set()  # type: ignore[arg-type]
+
+
+def test_a_source_that_is_slow_does_not_keep_a_known_revision_from_a_review(
+    tmp_path: Path, detectors: tuple[Detector, ...], key: FingerprintKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = Followed(tmp_path / "layer", detectors, key, is_followed=True)
+    before = followed.id
+    followed.write(SOFT)
+    asked, go_on = Event(), Event()
+
+    def slow(*_: object, **__: object) -> None:
+        asked.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr("ecs_admission.activation.signature", slow)
+    with ThreadPoolExecutor(2) as threads:
+        looking = threads.submit(followed.activation.check)
+        assert asked.wait(30)
+        incoming = followed.activation.newest.revision.id
+        try:
+            found = threads.submit(followed.activation.find, incoming).result(30)
+            known = threads.submit(followed.activation.find, before).result(30)
+        finally:
+            go_on.set()
+        looking.result(30)
+    assert found is not None
+    assert known is not None
+    assert (found.id, known.id, followed.id) == (incoming, before, incoming)
+    for engine in followed.engines:
+        engine.close()

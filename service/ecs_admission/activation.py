@@ -74,6 +74,7 @@ class Activation:
         self._clock = clock
         self._is_followed = is_followed
         self._lock = threading.RLock()
+        self._switch = threading.RLock()
         self._delivery = delivery
         self._serials = serials
         self._seen: Hashable = None
@@ -146,27 +147,38 @@ class Activation:
         The first answer by the one that is incoming makes it the active one. One that is unknown may have been
         published a moment ago, and reached the engine first: the places are looked at, once in a while.
         """
-        with self._lock:
+        found = self._known(revision_id)
+        # A source that is slow holds the lock while it is asked: a review waits for that no longer than for an engine.
+        if found is not None or not self._lock.acquire(timeout=UNKNOWN_PAUSE_SECONDS):
+            return found
+        try:
             found = self._known(revision_id)
             if found is None and time.monotonic() >= self._unknown_until:
                 self.check()
                 found = self._known(revision_id)
                 self._unknown_until = 0.0 if found else time.monotonic() + UNKNOWN_PAUSE_SECONDS
             return found
+        finally:
+            self._lock.release()
 
     def _known(self, revision_id: str) -> Revision | None:
-        if self.incoming is not None and self.incoming.revision.id == revision_id:
-            self._activate(self.incoming)
-            return self.active.revision
-        known = (self.active, self.previous)
-        return next((each.revision for each in known if each is not None and each.revision.id == revision_id), None)
+        with self._switch:
+            if self.incoming is not None and self.incoming.revision.id == revision_id:
+                self._activate(self.incoming)
+                return self.active.revision
+            known = (self.active, self.previous)
+            return next((each.revision for each in known if each is not None and each.revision.id == revision_id), None)
 
     def _take(self, policies: Policies) -> None:
         revision_id = policies.pack.revision
-        if revision_id == self.active.revision.id:
-            self.incoming = None
-        elif self.incoming is None or revision_id != self.incoming.revision.id:
-            prepared = self._prepared(policies)
+        with self._switch:
+            if revision_id == self.active.revision.id:
+                self.incoming = None
+                return
+            if self.incoming is not None and revision_id == self.incoming.revision.id:
+                return
+        prepared = self._prepared(policies)
+        with self._switch:
             if self._is_followed:
                 self.incoming = prepared
             else:

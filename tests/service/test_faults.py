@@ -92,7 +92,7 @@ class TestAnEngineThatBreaks:
 
     def test_one_that_starts_later_is_used(self, subject: RunningService, opa: OpaServer) -> None:
         assert_allowed(subject)
-        assert subject.get("/readyz").status == 200
+        wait_until(lambda: subject.get("/readyz").status == 200, "the engine was tried")
 
     def test_one_that_is_killed_is_unavailable(
         self, subject: RunningService, opa: OpaServer, socket_path: Path
