@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ecs_admission.cli import main
+from tests.service.test_tls import make_certificate
 
 NOBODY = "127.0.0.1:1"
 
@@ -63,6 +65,19 @@ def test_it_asks_on_a_unix_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     path = tmp_path / "s"
     with socketserver.UnixStreamServer(str(path), Answer) as server, serving(server):
         done = health(monkeypatch, f"unix:{path}")
+    assert [0, "alive\n"] == [done.exit_code, done.output]
+
+
+def test_it_speaks_tls_where_the_service_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "elsewhere.example.com")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("ECS_ADMISSION_TLS_CERTIFICATE_FILE", str(certificate))
+    monkeypatch.setenv("ECS_ADMISSION_TLS_KEY_FILE", str(key))
+    with socketserver.TCPServer(("127.0.0.1", 0), Answer) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        with serving(server):
+            done = health(monkeypatch, f"127.0.0.1:{server.server_address[1]}")
     assert [0, "alive\n"] == [done.exit_code, done.output]
 
 

@@ -62,6 +62,12 @@ def test_it_serves_on_connections_that_are_kept(service: RunningService) -> None
     assert service.post(OPERATION, leaky() | {"padding": ["x" * 100] * 5000}).status == 403  # several TLS records
 
 
+def test_its_health_is_told_to_who_is_turned_away(service: RunningService) -> None:
+    alive = run_command("health", "--timeout", "30", environment=service.environment)
+    assert [alive.returncode, alive.stdout] == [0, "alive\n"]
+    assert run_command("health", "--ready", "--timeout", "30", environment=service.environment).returncode == 1
+
+
 @pytest.mark.filterwarnings("ignore:.*TLSv1_1:DeprecationWarning")
 @pytest.mark.parametrize("kind", ["no-certificate", "other-certificate", "old", "plain"])
 def test_others_do_not_get_in(service: RunningService, tmp_path: Path, kind: str) -> None:
