@@ -25,7 +25,7 @@ NOT_FOR_THE_CHART = {
 }
 """Settings that no values file leads to, and why."""
 
-AWAITED = {"max_requests", "tls_certificate_file", "tls_key_file", "tls_client_ca_file", "traces"}
+AWAITED = {"max_requests", "tls_certificate_file", "tls_key_file", "tls_client_ca_file"}
 """Settings that the chart leaves at their defaults, whether they are there yet or not."""
 
 
@@ -175,3 +175,11 @@ def test_the_sealer_reads_every_public_key_of_the_log(values: str, tmp_path: Pat
     for name, content in files.items():
         (tmp_path / name).write_text(content)
         read_public_key(tmp_path / name)
+
+
+def test_spans_go_where_the_values_say_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    service, quiet = (render(values).container("ecs-admission") for values in ("opa-values.yaml", "sqlite-values.yaml"))
+    assert ("otlp", "off") == (settings_of(service, monkeypatch).traces, settings_of(quiet, monkeypatch).traces)
+    assert "http://collector.tracing:4318" == service.environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert "deployment.environment.name=prod" == service.environment["OTEL_RESOURCE_ATTRIBUTES"]
+    assert not any(name.startswith("OTEL_") for name in quiet.environment)

@@ -60,6 +60,8 @@ BAD = [
     (COMPLETE, "policies.bundleUrl=https://policies.example.com/p.tar.gz",
      "set policies.publicKeys to what policies.bundleUrl is signed with: ecs-admission bundle make-key"),
     ("opa-values.yaml", "policies.bundleUrl=", "policies.publicKeys are for policies.bundleUrl, which is not set"),
+    (COMPLETE, "traces.endpoint=http://collector:4318",
+     "set networkPolicy.traces.to to where the collector of traces.endpoint is"),
     (COMPLETE, "networkPolicy.clients=null", "set networkPolicy.clients to who may call the service"),
     (COMPLETE, "keys.sealer.secretName=ecs-admission-signing",
      "keys.sealer.secretName is the Secret of another key: "

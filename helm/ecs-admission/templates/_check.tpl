@@ -126,6 +126,9 @@
 {{- if and $v.networkPolicy.enabled (not $v.networkPolicy.clients) -}}
 {{- $problems = append $problems "set networkPolicy.clients to who may call the service" -}}
 {{- end -}}
+{{- if and $v.traces.endpoint $v.networkPolicy.enabled (not $v.networkPolicy.traces.to) -}}
+{{- $problems = append $problems "set networkPolicy.traces.to to where the collector of traces.endpoint is" -}}
+{{- end -}}
 {{- if $v.ingress.enabled -}}
 {{- if not $v.ingress.host -}}
 {{- $problems = append $problems "set ingress.host to the name that callers use" -}}
