@@ -136,7 +136,7 @@ VENDORS = {
     "sqlalchemy": ("decision_log",),
     "psycopg": ("decision_log.postgresql",),
     "alembic": ("decision_log.migrate", "decision_log.migrations"),
-    "cryptography": ("decision_log.keys",),
+    "cryptography": ("decision_log.keys", "tls"),
     "flask": ("http", "web", "app"),
     "werkzeug": ("http", "web"),
     "gunicorn": ("server", "gunicorn_arbiter", "gunicorn_worker", "connections"),

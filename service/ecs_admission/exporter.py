@@ -35,6 +35,7 @@ from ecs_admission.metrics_folder import ended_files, process_of, shared_folder
 from ecs_admission.observation import Observe, unobserved
 from ecs_admission.settings import Settings
 from ecs_admission.telemetry import log_error, logger
+from ecs_admission.tls import certificate_expiry
 
 _LOOK_SECONDS: Final = 1.0
 _LOG_SECONDS: Final = 5.0
@@ -70,7 +71,7 @@ def serving(settings: Settings, registry: CollectorRegistry) -> Iterator[str]:
     The block is given the address. Raises `SettingsError` where nobody can listen there.
     """
     registry.register(_Log(lambda: _open(settings)))
-    registry.register(_Build())
+    registry.register(_Build(settings))
     server = _listen(settings.metrics_bind, registry)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="metrics", daemon=True)
     thread.start()
@@ -272,11 +273,17 @@ class _Log:
 
 
 class _Build:
-    """Which version runs."""
+    """Which version runs, and until when its certificate does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._certificate = settings.tls_certificate_file
 
     def collect(self) -> Iterator[Family]:
         """See `prometheus_client.registry.Collector`."""
         yield _family(metrics.BUILD, [((__version__,), 1)])
+        expiry = None if self._certificate is None else certificate_expiry(self._certificate)
+        if expiry is not None:
+            yield _family(metrics.CERTIFICATE_EXPIRY, [((), expiry)])
 
 
 def _family(metric: metrics.Metric, samples: Iterable[tuple[tuple[str, ...], float]]) -> Family:

@@ -304,6 +304,12 @@ SEALER_REFUSED: Final = Metric(
     "sealer",
     mode="livemax",
 )
+CERTIFICATE_EXPIRY: Final = Metric(
+    f"{PREFIX}tls_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When the certificate of the service in its file expires; absent without TLS by the service itself.",
+    "exporter",
+)
 BUILD: Final = Metric(
     f"{PREFIX}build_info",
     "gauge",
@@ -319,7 +325,7 @@ CATALOGUE: Final = (
     *(POLICIES, POLICIES_SINCE, POLICIES_REFUSED, POLICIES_WEAKENED, ACTIVATIONS, REFUSALS, POLICIES_WAITING),
     *(TRIPWIRES_FAILING, EXCEPTIONS, EXCEPTION_EXPIRY),
     *(REQUESTS, BROKEN_REQUESTS, AUTHENTICATION_FAILURES, ACCESS_REFUSALS),
-    *(BUSY_THREADS, THREADS, WORKERS, WORKER_STARTS, WORKER_STOPS, BUILD),
+    *(BUSY_THREADS, THREADS, WORKERS, WORKER_STARTS, WORKER_STOPS, CERTIFICATE_EXPIRY, BUILD),
 )
 """All metrics, in the order of the documentation."""
 

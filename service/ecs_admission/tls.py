@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 from ecs_admission.errors import SettingsError
 from ecs_admission.settings import Settings
@@ -40,3 +41,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "it is not PEM").lower().replace("_", " ")
     return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+
+
+def certificate_expiry(file: Path) -> float | None:
+    """When the certificate in a file expires, in seconds since the epoch; None where it cannot be read."""
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        found = load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found[0].not_valid_after_utc.timestamp()

@@ -66,6 +66,9 @@ SCENARIOS = (
     Scenario("EcsAdmissionPoliciesRefused", {"policies_refused": "1x90"}),
     Scenario("EcsAdmissionRevisionMismatch", {"policies_waiting": "1x90"}),
     Scenario("EcsAdmissionRevisionMismatch", {}, added={'policies_info{revision="sha256:0"}': "1x90"}),
+    Scenario("EcsAdmissionCertificateExpires", {}, added={
+        'tls_certificate_expiry_timestamp_seconds{cluster="a"}': f"{13 * 86400}x90",
+    }),
     Scenario("EcsAdmissionExceptionExpires", {"policy_exception_expiry_timestamp_seconds": f"{6 * 86400}x90"}),
 )  # fmt: skip
 

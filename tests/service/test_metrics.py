@@ -125,7 +125,10 @@ def test_every_sample_is_one_of_the_catalogue(measured: Measured) -> None:
         assert values.keys() == {label.name for label in metric.labels}
         for label in metric.labels:
             assert label.bounded_by or values[label.name] in label.values
-    assert {metric.name for metric in metrics.CATALOGUE} - seen == {metrics.EXCEPTION_EXPIRY.name}
+    assert {metric.name for metric in metrics.CATALOGUE} - seen == {
+        metrics.EXCEPTION_EXPIRY.name,
+        metrics.CERTIFICATE_EXPIRY.name,
+    }
 
 
 def test_help_and_type_are_those_of_the_catalogue(measured: Measured) -> None:

@@ -13,7 +13,12 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from ecs_admission.exporter import serving
+from ecs_admission.metrics import CERTIFICATE_EXPIRY
+from ecs_admission.settings import Settings
+from ecs_admission.tls import certificate_expiry
 from tests.service.conftest import COMPLIANT, leaky
 from tests.service.running_service import (
     OPERATION,
@@ -115,3 +120,24 @@ def test_files_that_do_not_serve_are_refused(tmp_path: Path) -> None:
     assert "No such file" in told(tls_certificate_file=tmp_path / "none", tls_key_file=key)
     nonsense = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": tmp_path / "nonsense"}
     assert "tls_client_ca_file cannot be used" in told(**nonsense)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
+def test_it_is_known_when_the_certificate_expires(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "dated")
+    settings = Settings(
+        data_dir=tmp_path, metrics_bind="127.0.0.1:0", tls_certificate_file=certificate, tls_key_file=key
+    )
+    registry = CollectorRegistry()
+    with serving(settings, registry):
+        found = registry.get_sample_value(CERTIFICATE_EXPIRY.name)
+    printed = subprocess.run(
+        ["openssl", "x509", "-noout", "-enddate", "-in", certificate], capture_output=True, text=True, check=True
+    ).stdout
+    assert found == ssl.cert_time_to_seconds(printed.strip().removeprefix("notAfter="))
+
+
+def test_a_certificate_that_cannot_be_read_expires_never(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("nothing")
+    assert certificate_expiry(tmp_path / "file") is None
+    assert certificate_expiry(tmp_path / "none") is None
