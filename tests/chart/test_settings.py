@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from click import Group
 
 from ecs_admission.auth.roles import Role
@@ -20,13 +21,11 @@ from tests.chart.rendering import GOOD, Container, render
 PREFIX = "ECS_ADMISSION_"
 
 NOT_FOR_THE_CHART = {
+    "tls_client_ca_file": "neither the probes of a node nor the sidecar have a certificate to show",
     "config": "the values are the file: a second place for settings would be one too many",
     "retention_floor_days": "of `ecs-admission log retain`, which runs where the owner's URL is",
 }
 """Settings that no values file leads to, and why."""
-
-AWAITED = {"max_requests", "tls_certificate_file", "tls_key_file", "tls_client_ca_file"}
-"""Settings that the chart leaves at their defaults, whether they are there yet or not."""
 
 
 def settings_of(container: Container, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -62,7 +61,7 @@ def test_every_setting_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     rendered = {name for container in containers for name in container.environment}
     missing = {name for name in Settings.model_fields if f"{PREFIX}{name.upper()}" not in rendered}
-    assert set(NOT_FOR_THE_CHART) == missing - AWAITED
+    assert set(NOT_FOR_THE_CHART) == missing
 
 
 @pytest.mark.parametrize("values", GOOD)
@@ -102,7 +101,8 @@ def test_ports_and_probes_are_those_of_the_service(values: str, monkeypatch: pyt
     routes = (Path(__file__).parents[2] / "service/ecs_admission/http/health.py").read_text()
     for name, path in (("startup", "/healthz"), ("liveness", "/healthz"), ("readiness", "/readyz")):
         probe = service.spec[f"{name}Probe"]
-        assert {"path": path, "port": "http"} == probe["httpGet"]
+        scheme = "HTTP" if settings.tls_certificate_file is None else "HTTPS"
+        assert {"path": path, "port": "http", "scheme": scheme} == probe["httpGet"]
         assert f'routes.get("{path}")' in routes
     readiness = service.spec["readinessProbe"]
     assert readiness["timeoutSeconds"] > settings.engine_deadline_seconds + settings.record_deadline_seconds
@@ -183,3 +183,14 @@ def test_spans_go_where_the_values_say_and_nowhere_else(monkeypatch: pytest.Monk
     assert "http://collector.tracing:4318" == service.environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
     assert "deployment.environment.name=prod" == service.environment["OTEL_RESOURCE_ATTRIBUTES"]
     assert not any(name.startswith("OTEL_") for name in quiet.environment)
+
+
+def test_with_tls_everything_that_asks_the_service_uses_it() -> None:
+    rendered = render("opa-values.yaml", "--set", "tls.secretName=admission-tls")
+    config = yaml.safe_load(rendered.one("ConfigMap", "-opa")["data"]["config.yaml"])
+    assert "https://127.0.0.1:8080" == config["services"]["admission"]["url"]
+    assert config["services"]["admission"]["allow_insecure_tls"] is True
+    [port] = rendered.one("Service")["spec"]["ports"]
+    assert "https" == port["appProtocol"]
+    plain = yaml.safe_load(render("opa-values.yaml").one("ConfigMap", "-opa")["data"]["config.yaml"])
+    assert "allow_insecure_tls" not in plain["services"]["admission"]
