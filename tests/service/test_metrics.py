@@ -252,3 +252,23 @@ def test_a_sealer_whose_address_is_taken_seals_without(tmp_path: Path, measured:
     finally:
         sealer.terminate()
         assert sealer.wait(timeout=30) == 0
+
+
+def test_policies_that_are_refused_are_told_until_they_are_mended(tmp_path: Path) -> None:
+    data = tmp_path / "layer" / "exceptions" / "data.yaml"
+    data.parent.mkdir(parents=True)
+    data.write_text("items: []\n")
+    port = free_port()
+    with run_service(
+        tmp_path / "service", metrics_bind=f"127.0.0.1:{port}", workers="1", policies=str(tmp_path / "layer"),
+        policies_poll_seconds="0.1",
+    ) as service:  # fmt: skip
+        wait_until(lambda: answers(port), "the exporter answers")
+        measured = Measured(service, port)
+        wait_until(lambda: measured.value("workers") == 1, "the worker serves")
+        assert (measured.value("policies_refused"), measured.value("tripwires_failing")) == (0, 0)
+        data.write_text("items: [nonsense]\n")
+        wait_until(lambda: measured.value("policies_refused") == 1, "it is told")
+        assert measured.value("policies_refusals_total") >= 1
+        data.write_text("items: []\n")
+        wait_until(lambda: measured.value("policies_refused") == 0, "it is told that it is mended")
