@@ -241,7 +241,8 @@ def _verification(server: PostgreSQLServer, logs: Sequence[Log]) -> Iterator[str
     yield ""
     yield (
         "`ecs-admission log verify` of such logs in PostgreSQL, in a process of its own: everything, with the keys of "
-        "the log and of the sealer, digests of ten minutes and no anchor. The goal is a million entries a minute, in "
+        "the log and of the sealer, 52,561 digests of ten minutes (most of what the smallest takes) and no anchor. "
+        "The goal is a million entries a minute, in "
         "memory that does not grow. Beside the seconds that passed is what the process itself had of a processor, "
         "which it shares with PostgreSQL and all else. "
         f"Load average at its beginning: {os.getloadavg()[0]:.1f}."
