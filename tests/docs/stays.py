@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from tests.service.running_service import free_port
 
@@ -27,7 +28,11 @@ def main(kind: str, *command: str) -> int:
                 del arguments[place : place + 2]
             arguments += ["--addr", f"127.0.0.1:{port}"]
         else:
-            environment |= {"ECS_ADMISSION_BIND": f"127.0.0.1:{port}", "ECS_ADMISSION_DATA_DIR": folder}
+            own = Path(environment["ECS_ADMISSION_DATA_DIR"]).is_relative_to(
+                Path.cwd()
+            )  # a page's, and no other service's
+            data = environment["ECS_ADMISSION_DATA_DIR"] if own else folder
+            environment |= {"ECS_ADMISSION_BIND": f"127.0.0.1:{port}", "ECS_ADMISSION_DATA_DIR": data}
         with subprocess.Popen(arguments, env=environment, cwd=os.getcwd()) as process:
             try:
                 return 0 if _becomes_ready(process, port, _PATHS[kind]) else 1
