@@ -79,6 +79,7 @@ class Sandbox:
         """A text of a page as it has to be here: our service, and no folder outside of this one."""
         for server in _SERVERS:
             text = text.replace(server, self.service.url)
+        text = text.replace("127.0.0.1:9464", self.service.environment["ECS_ADMISSION_METRICS_BIND"])
         for place, inside in _ELSEWHERE.items():
             text = text.replace(place, str(self.folder / inside))
         for old, new in replaced.items():
