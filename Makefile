@@ -76,6 +76,7 @@ pack: $(VENV)/.runtime ## Compile policies/ into the pack that ships
 .PHONY: docs
 docs: $(VENV)/.dev ## Write the pages of the rules, the metrics and the log lines (after make pack)
 	@$(BIN)/python -m tools.rule_docs --write
+	@$(BIN)/python -m tools.reference_docs --write
 	@$(BIN)/python -m tools.metric_docs --write
 
 .PHONY: detection

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tools import reference_docs
 
 from ecs_admission.cli import main
 from ecs_admission.engines.pack import Pack
@@ -81,6 +82,19 @@ def test_every_command_is_in_the_help() -> None:
         "policies",
         "tokens",
     } == set(commands)
+
+
+def test_every_endpoint_and_command_is_in_the_reference() -> None:
+    pages = reference_docs.make_pages()
+    assert reference_docs.outdated(pages) == [], "run: python -m tools.reference_docs --write"
+    commands = [" ".join(path) for path, _ in reference_docs.commands(main, ("ecs-admission",))]
+    assert [name for name in commands if f"## `{name}`" not in pages["cli.md"]] == []
+    assert len(commands) > 25
+
+
+def test_no_command_is_without_a_word_of_help() -> None:
+    found = dict(reference_docs.commands(main, ("ecs-admission",)))
+    assert [path for path, command in found.items() if not command.help] == []
 
 
 def test_every_target_of_the_makefile_explains_itself() -> None:

@@ -41,6 +41,11 @@ class Arbiter(GunicornArbiter):  # type: ignore[misc]
         self._drain.begin()
         raise StopIteration
 
+    def handle_hup(self) -> None:
+        """See `gunicorn.arbiter.Arbiter.handle_hup`. Workers that could not start would end the service."""
+        if self.app.can_start():
+            super().handle_hup()
+
     def wait_for_signals(self, timeout: float = 1.0) -> Any:
         """See `gunicorn.arbiter.Arbiter.wait_for_signals`."""
         return super().wait_for_signals(max(0.0, min(timeout, self._listens_until - time.monotonic())))

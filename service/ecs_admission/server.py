@@ -10,12 +10,15 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from ecs_admission.app import check_start
 from ecs_admission.companions import Companion, Companions
 from ecs_admission.drain import Drain
+from ecs_admission.errors import AdmissionError
 from ecs_admission.gunicorn_arbiter import Arbiter
 from ecs_admission.gunicorn_worker import configured
 from ecs_admission.metrics_folder import MetricsFolder
 from ecs_admission.settings import Settings
+from ecs_admission.telemetry import logger
 from ecs_admission.tls import server_context
 
 _EXAMPLE = Path("examples/leaky-task-definition.json")
@@ -44,6 +47,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         Arbiter(
             self, companions=self._companions, drain=self._drain, drain_seconds=self._settings.drain_seconds
         ).run()  # fmt: skip
+
+    def can_start(self) -> bool:
+        """Whether workers could start now, with the files as they are. Logs why not."""
+        try:
+            check_start(self._settings)
+        except AdmissionError as error:
+            logger().error("not reloaded", error=str(error))
+            return False
+        return True
 
     def _end(self, _: Any) -> None:
         self._companions.end()

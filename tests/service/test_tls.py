@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -141,3 +142,21 @@ def test_a_certificate_that_cannot_be_read_expires_never(tmp_path: Path) -> None
     (tmp_path / "file").write_text("nothing")
     assert certificate_expiry(tmp_path / "file") is None
     assert certificate_expiry(tmp_path / "none") is None
+
+
+def test_a_new_certificate_is_taken_when_told_and_one_that_does_not_serve_is_not(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "own")
+    files = {"tls_certificate_file": str(certificate), "tls_key_file": str(key)}
+    with run_service(tmp_path / "service", workers="1", **files) as service:
+        (worker,) = service.workers()
+        before = certificate.read_bytes()
+        certificate.write_text("nonsense")
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "not reloaded" in service.stderr.read_text(), "it says why not")
+        assert service.workers() == [worker]
+        assert ssl.get_server_certificate(("127.0.0.1", service.port)).encode() == before
+        make_certificate(tmp_path, "own")
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(service.workers()) == 1 and service.workers() != [worker], "another worker serves")
+        assert ssl.get_server_certificate(("127.0.0.1", service.port)).encode() == certificate.read_bytes()
+        assert service.get("/healthz").status == 200
