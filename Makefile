@@ -42,7 +42,7 @@ run: $(VENV)/.runtime ## Start the service on 127.0.0.1 (PORT=8080), with its da
 test: $(VENV)/.dev ## Run every test (gets OPA and Helm if it can; what it cannot get is skipped, never with CI=true)
 	@tools/opa >/dev/null || test "$$CI" != true
 	@tools/helm >/dev/null || test "$$CI" != true
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile $(PYTEST)
 
 .PHONY: lint
 lint: $(VENV)/.dev ## Check formatting, style and types
