@@ -232,7 +232,8 @@ class Reviewer:
             try:
                 evaluation = revision.engine.evaluate(policy_input)
             except EngineUnreachableError as error:
-                if _is_ignored(request, policy_input, revision):
+                # One that has answered for this request already, by another revision, is not away for it.
+                if trail.judged_by is None and _is_ignored(request, policy_input, revision):
                     return let_through(error, request)
                 raise
             if evaluation.revision != revision.id and _REVISION.fullmatch(evaluation.revision):
