@@ -190,3 +190,16 @@ def test_without_a_record_nothing_is_let_through(revision: Revision) -> None:
     bench = Bench(ignoring(revision, "dev"), engine, recording=RecordUnavailableError("the log is full"))
     answer = bench.ask(CLEAN, environment="dev")
     assert (answer.response["allowed"], answer.decision.reason) == (False, "RecordUnavailable")
+
+
+def test_an_engine_that_has_answered_and_then_goes_away_is_not_ignored(revision: Revision) -> None:
+    """During a roll a request is judged anew: what the engine said of it first is not forgotten because it ended."""
+    incoming = "sha256:" + "1" * 64
+    ignored = ignoring(revision, "dev")
+    engine = FakeEngine(revision, error=AWAY, unreachable=True)
+    bench = Bench(ignored, FakeEngine(revision, revision=incoming))
+    bench.reviewer.find = lambda _: replace(ignored, id=incoming, engine=engine)
+    answer = bench.ask(environment="dev")
+    assert len(engine.seen) == 1
+    assert (answer.decision.outcome, answer.decision.error_code) == (Outcome.UNDECIDED, "unreachable")
+    assert bench.record["policy"]["revision"] == incoming
