@@ -33,6 +33,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._folder = folder
         self._companions = Companions(companions(settings))
         self._drain = Drain()
+        self._is_replacement = False
         super().__init__()
 
     def load_config(self) -> None:
@@ -41,6 +42,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
         self.cfg.set("on_exit", self._end)
         self.cfg.set("pre_request", self._let_go)
+        self.cfg.set("pre_fork", self._note_age)
 
     def run(self) -> None:
         """See `BaseApplication.run`."""
@@ -66,7 +68,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         """See `BaseApplication.load`. Called in each worker."""
         from ecs_admission.wsgi import application
 
-        return application(self._settings, self._drain)
+        return application(self._settings, self._drain, is_replacement=self._is_replacement)
+
+    def _note_age(self, _: Any, worker: Any) -> None:
+        """Runs in the master, just before it forks a worker: the first ones are those that it is to have."""
+        self._is_replacement = worker.age > self._settings.workers
 
     def _let_go(self, _: Any, request: Any) -> None:
         """While the service drains each answer is the last of its connection, and the client goes elsewhere."""

@@ -7,12 +7,13 @@ import ctypes
 import gc
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from ecs_admission import telemetry
 from ecs_admission.app import Service, create_service
 from ecs_admission.drain import Drain
-from ecs_admission.errors import RecordUnavailableError
+from ecs_admission.errors import AdmissionError, RecordUnavailableError
 from ecs_admission.gunicorn_worker import UNREADABLE
 from ecs_admission.metrics_folder import shared_folder
 from ecs_admission.observation import Observe, WorkerStarted, WorkerStopped, unobserved
@@ -25,13 +26,20 @@ if TYPE_CHECKING:
 _M_ARENA_MAX = -8
 """See mallopt(3)."""
 
+_RETRY_SECONDS = 1.0
+"""How long a worker that cannot take another's place waits, so that its successors do not keep a processor busy."""
+
 _running: list[Service] = []
 _meters: list[Observe] = []
 _tracers: list[Tracer] = []
 
 
-def application(settings: Settings, drain: Drain) -> Flask:
-    """The application of this worker. The settings are the master's: a file that changes since is not half in force."""
+def application(settings: Settings, drain: Drain, *, is_replacement: bool = False) -> Flask:
+    """The application of this worker. The settings are the master's: a file that changes since is not half in force.
+
+    A worker that takes another's place is tried again where it cannot start, whatever keeps it: the others go on
+    judging by what they have, and a mistake in a file is no reason to end them. The first ones end the service.
+    """
     telemetry.configure(settings.log_level)
     os.umask(0o077)
     _share_memory_among_threads()
@@ -44,10 +52,14 @@ def application(settings: Settings, drain: Drain) -> Flask:
             trace=_tracer(settings.traces),
             is_draining=lambda: drain.has_begun,
         )
-    except RecordUnavailableError as error:
+    except AdmissionError as error:
         # A database that is locked or full now may work soon: gunicorn starts another worker, where an error while
         # booting would end the whole service.
-        telemetry.log_error(error)
+        if not (is_replacement or isinstance(error, RecordUnavailableError)):
+            raise
+        telemetry.logger().error("worker cannot start", error=type(error).__name__, reason=str(error))
+        if is_replacement:
+            time.sleep(_RETRY_SECONDS)
         sys.exit(1)
     _running.append(service)
     # What is here now stays for good: the collector need not look at it again while requests wait.

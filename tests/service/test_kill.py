@@ -128,3 +128,22 @@ def test_a_killed_worker_is_replaced_and_begins_a_chain_of_its_own(tmp_path: Pat
         wait_until(lambda: len(service.rows("SELECT writer FROM writers")) == 3, "the new worker has opened its log")
         assert [service.post(OPERATION, COMPLIANT).status for _ in range(10)] == [200] * 10
         assert service.log_problems() == []
+
+
+def test_policies_that_were_damaged_end_no_service_that_loses_a_worker(tmp_path: Path) -> None:
+    """The worker that is left judges on, and has company again as soon as the policies can be read."""
+    data = tmp_path / "policies" / "config" / "profiles" / "data.yaml"
+    data.parent.mkdir(parents=True)
+    data.write_text("baseline:\n  plaintext/environment: deny\n")
+    with run_service(tmp_path, policies=str(tmp_path / "policies"), policies_poll_seconds="0") as service:
+        data.write_text("baseline: [")
+        before = service.workers()
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: service.stderr.read_text().count('"worker cannot start"') > 1, "a worker has failed twice")
+        assert [service.post(OPERATION, leaky()).status for _ in range(4)] == [403] * 4
+        data.write_text("baseline:\n  plaintext/environment: deny\n")
+        wait_until(lambda: len(service.rows("SELECT writer FROM writers")) == 3, "a worker has taken its place")
+        assert before[1] in service.workers()
+        assert [service.post(OPERATION, COMPLIANT).status for _ in range(4)] == [200] * 4
+        assert service.stop() == 0
+        assert service.log_problems() == []
