@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from ecs_admission.errors import SettingsError
+
+KEY_BYTES: Final = 32
 
 
 def create_once(path: Path, content: bytes) -> None:
@@ -41,6 +45,27 @@ def read_private(path: Path) -> bytes:
             mode = stat.S_IMODE(status.st_mode)
             raise SettingsError(f"{path} is readable by others (mode {mode:04o}): chmod 600 it, or make a new key")
         return file.read()
+
+
+def load_or_create_hex_keys(path: Path, *, name: str) -> list[bytes]:
+    """The keys of 32 bytes in `path` (64 hex digits each, mode 0600); where there is no file, one is made.
+
+    Safe against two processes that start at once: the first to link its finished file wins, the other reads it. `name`
+    is for people, as in "fingerprint key". Raises `SettingsError` when the file is readable by others or holds no key.
+    """
+    try:
+        if not path.exists():
+            create_once(path, f"{secrets.token_hex(KEY_BYTES)}\n".encode())
+        text = read_private(path)
+    except OSError as error:
+        raise SettingsError(f"the {name} {path} cannot be read or made: {error.strerror}") from None
+    try:
+        keys = [bytes.fromhex(word) for word in text.decode("ascii").split()]
+    except ValueError:  # no ASCII, or no hex
+        keys = []
+    if not keys or any(len(key) != KEY_BYTES for key in keys):
+        raise SettingsError(f"{path} does not hold a {name} of {2 * KEY_BYTES} hex digits")
+    return keys
 
 
 def _is_private(status: os.stat_result) -> bool:

@@ -21,7 +21,7 @@ from ecs_admission.auth.bindings import Grant, Scope
 from ecs_admission.auth.roles import Role
 from ecs_admission.errors import SettingsError
 from ecs_admission.model import JSONObject
-from ecs_admission.private_files import create_once, read_private
+from ecs_admission.private_files import load_or_create_hex_keys
 
 PREFIX: Final = "ecsadm_"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -118,26 +118,12 @@ def is_token(text: str) -> bool:
 def load_or_create_pepper(path: Path) -> Pepper:
     """The key in `path` (64 hex digits, mode 0600), made on first start.
 
-    Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
-    Raises `SettingsError` when the file is readable by others or holds no key.
+    Raises `SettingsError` when the file is readable by others or does not hold one key.
     """
-    try:
-        if not path.exists():
-            _create(path)
-        text = read_private(path)
-    except OSError as error:
-        raise SettingsError(f"the key of the tokens {path} cannot be read or made: {error.strerror}") from None
-    try:
-        key = bytes.fromhex(text.decode("ascii").strip())
-    except (ValueError, UnicodeDecodeError):
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise SettingsError(f"{path} does not hold a key of 64 hex digits")
-    return Pepper(key)
-
-
-def _create(path: Path) -> None:
-    create_once(path, f"{secrets.token_hex(_KEY_BYTES)}\n".encode())
+    keys = load_or_create_hex_keys(path, name="key of the tokens")
+    if len(keys) != 1:
+        raise SettingsError(f"{path} holds {len(keys)} keys: the tokens have one")
+    return Pepper(keys[0])
 
 
 def _checksum(digits: str) -> str:

@@ -12,10 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ecs_admission.errors import SettingsError
-from ecs_admission.private_files import create_once, read_private
+from ecs_admission.private_files import KEY_BYTES, load_or_create_hex_keys
 
-_KEY_BYTES = 32
 _FINGERPRINT_BYTES = 16
 
 
@@ -53,7 +51,7 @@ def make_key(secret: bytes) -> FingerprintKey:
 
 def ephemeral_key() -> FingerprintKey:
     """A key that dies with the process: for `check`, which records nothing."""
-    return make_key(secrets.token_bytes(_KEY_BYTES))
+    return make_key(secrets.token_bytes(KEY_BYTES))
 
 
 def load_or_create_key(path: Path) -> FingerprintKey:
@@ -65,23 +63,6 @@ def load_or_create_keys(path: Path) -> tuple[FingerprintKey, ...]:
     """The keys in `path` (64 hex digits on a line, mode 0600), the first made on first start.
 
     The first is the one in use. Those below were, and are kept to look up what was recorded then.
-    Safe against two processes that start at once: the first to link its finished file wins, the other reads it.
     Raises `SettingsError` when the file is readable by others or holds no key.
     """
-    try:
-        if not path.exists():
-            _create(path)
-        text = read_private(path)
-    except OSError as error:
-        raise SettingsError(f"the fingerprint key {path} cannot be read or made: {error.strerror}") from None
-    try:
-        secrets_read = [bytes.fromhex(line) for line in text.decode("ascii").split()]
-    except (ValueError, UnicodeDecodeError):
-        secrets_read = []
-    if not secrets_read or any(len(secret) != _KEY_BYTES for secret in secrets_read):
-        raise SettingsError(f"{path} does not hold a fingerprint key of 64 hex digits")
-    return tuple(make_key(secret) for secret in dict.fromkeys(secrets_read))
-
-
-def _create(path: Path) -> None:
-    create_once(path, f"{secrets.token_hex(_KEY_BYTES)}\n".encode())
+    return tuple(make_key(secret) for secret in dict.fromkeys(load_or_create_hex_keys(path, name="fingerprint key")))
