@@ -6,6 +6,7 @@ import functools
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -28,6 +29,11 @@ class OpaServer:
 
     url: str
     process: subprocess.Popen[bytes]
+
+    def pause(self) -> None:
+        """Stop it as a hanging machine does, and wait until it stands still: a signal takes its time."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
 
 def opa_program() -> str:

@@ -247,10 +247,11 @@ class TestDeadline:
     """A policy that never ends costs its own request and no other."""
 
     @pytest.fixture
-    def hurried(self, request: pytest.FixtureRequest, endless: Path) -> Iterator[PolicyEngine]:
-        """The engine that a test is parametrised with, with little time."""
+    def hurried(self, request: pytest.FixtureRequest, what: str, endless: Path) -> Iterator[PolicyEngine]:
+        """The engine that a test is parametrised with, with little time, or with little memory and time for it."""
         if request.param == "embedded":
-            embedded = EmbeddedEngine(load_pack(endless), threads=1, deadline_seconds=SHORT_SECONDS)
+            seconds = SHORT_SECONDS if what == "time" else 60 * SHORT_SECONDS
+            embedded = EmbeddedEngine(load_pack(endless), threads=1, deadline_seconds=seconds)
             yield embedded
             embedded.close()
             return

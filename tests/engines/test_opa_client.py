@@ -209,7 +209,7 @@ class TestRealServer:
         with serve_bundle(bundle) as server:
             engine = engine_for(server.url, deadline_seconds=DEADLINE_SECONDS)
             engine.evaluate(policy_input())
-            server.process.send_signal(signal.SIGSTOP)
+            server.pause()
             with pytest.raises(DeadlineError, match=r"within 0\.5 s") as caught:
                 finished(partial(engine.evaluate, policy_input(canary=canary)))
             server.process.send_signal(signal.SIGCONT)

@@ -145,7 +145,7 @@ class TestWithOpa:
 
     def test_one_that_is_stopped_is_not_ignored(self, subject: RunningService, opa: OpaServer) -> None:
         assert decided(ask(subject)) == JUDGED
-        opa.process.send_signal(signal.SIGSTOP)
+        opa.pause()
         assert decided(ask(subject)) == [503, "Timeout"]
         opa.process.send_signal(signal.SIGCONT)
         assert decided(ask(subject)) == JUDGED
@@ -155,7 +155,7 @@ class TestWithOpa:
     ) -> None:
         with serve_bundle(built / OPA_ARTEFACT, unix_socket=socket_path) as opa:
             assert decided(ask(subject)) == JUDGED
-            opa.process.send_signal(signal.SIGSTOP)
+            opa.pause()
             assert decided(ask(subject)) == [503, "Timeout"]
         socket_path.unlink()
         for _ in range(4):  # whichever worker is asked

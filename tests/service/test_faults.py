@@ -107,7 +107,7 @@ class TestAnEngineThatBreaks:
 
     def test_one_that_is_stopped_is_too_late(self, subject: RunningService, opa: OpaServer) -> None:
         assert_allowed(subject)
-        opa.process.send_signal(signal.SIGSTOP)
+        opa.pause()
         assert_refused(ask(subject), "Timeout")
         assert subject.get("/readyz").json["checks"]["engine"] == "Timeout"
         opa.process.send_signal(signal.SIGCONT)
