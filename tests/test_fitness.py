@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecs_admission.errors import PolicyError
-from ecs_admission.fitness import AGAIN_SECONDS, EVERY_SECONDS, Fitness
+from ecs_admission.fitness import AGAIN_SECONDS, EVERY_SECONDS, LATE_SECONDS, Fitness
 from ecs_admission.model import Refusal
 
 
@@ -71,3 +71,15 @@ def test_an_engine_that_was_not_tried_is_not_fit_until_it_was(monkeypatch: pytes
     assert tried.fitness.unfit is not None
     tried.after(0)
     assert (tried.fitness.unfit, tried.tries, tried.told) == (None, 1, [None])
+
+
+def test_what_nobody_tries_any_more_is_not_known_to_be_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ended the thread that tries: a service without its tripwires takes no requests."""
+    tried = Tried(monkeypatch, is_tried=True)
+    tried.now += EVERY_SECONDS + LATE_SECONDS
+    assert tried.fitness.unfit is None
+    tried.now += 1
+    assert tried.fitness.unfit is not None
+    assert tried.fitness.unfit.reason == "the policies were not tried when they should have been"
+    tried.after(0)
+    assert tried.fitness.unfit is None

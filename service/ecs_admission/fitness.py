@@ -19,10 +19,12 @@ from ecs_admission.tripwires import check_revision
 EVERY_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 1.0
 """How soon what is not fit is tried again."""
+LATE_SECONDS: Final = 120.0
+"""How long after its time a try may be over. What nobody tries any more is not known to be fit."""
 
 
 class Fitness:
-    """Tries the active revision. `unfit` says why it is not fit to judge, None where it is."""
+    """Tries the active revision, whenever `check` is called and it is time."""
 
     def __init__(
         self, activation: Activation, *, is_tried: bool, clock: Callable[[], float] = time.time
@@ -32,8 +34,15 @@ class Fitness:
         self._clock = clock
         self._lock = threading.Lock()
         self._due = time.monotonic() + EVERY_SECONDS if is_tried else 0.0
-        self.unfit = None if is_tried else Refusal("the engine was not tried yet", int(clock()))
+        self._unfit = None if is_tried else Refusal("the engine was not tried yet", int(clock()))
         self.on_change: Callable[[Refusal | None], None] = lambda _: None
+
+    @property
+    def unfit(self) -> Refusal | None:
+        """Why the active revision is not fit to judge, None where it is. Also when nobody has looked for too long."""
+        if self._unfit is None and time.monotonic() > self._due + LATE_SECONDS:
+            return Refusal("the policies were not tried when they should have been", int(self._clock()))
+        return self._unfit
 
     def check(self) -> None:
         """Try the active revision where that is due."""
@@ -42,11 +51,11 @@ class Fitness:
                 return
             reason = self._try()
             self._due = time.monotonic() + (EVERY_SECONDS if reason is None else AGAIN_SECONDS)
-            was_fit = self.unfit is None
-            if self.unfit is None or reason != self.unfit.reason:
-                self.unfit = None if reason is None else Refusal(reason, int(self._clock()))
-            if was_fit is not (self.unfit is None):
-                self.on_change(self.unfit)
+            was_fit = self._unfit is None
+            if self._unfit is None or reason != self._unfit.reason:
+                self._unfit = None if reason is None else Refusal(reason, int(self._clock()))
+            if was_fit is not (self._unfit is None):
+                self.on_change(self._unfit)
 
     def _try(self) -> str | None:
         try:
