@@ -260,8 +260,8 @@ def _verification(server: PostgreSQLServer, logs: Sequence[Log]) -> Iterator[str
         )
         rate = found["entries"] / found["seconds"] * 60 / 1e6
         yield (
-            f"| {found['entries']:,} | {found['digests']:,} | {beside} | {found['seconds']:.0f} | {found['cpu_seconds']:.0f} "
-            f"| {rate:.2f} million | {found['megabytes']:.0f} MB |"
+            f"| {found['entries']:,} | {found['digests']:,} | {beside} | {found['seconds']:.0f} "
+            f"| {found['cpu_seconds']:.0f} | {rate:.2f} million | {found['megabytes']:.0f} MB |"
         )
 
 
