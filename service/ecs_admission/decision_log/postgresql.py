@@ -153,6 +153,8 @@ class PostgreSQL:
             _use_explicit_transactions(connection)
             connection.execute("SET default_transaction_read_only = on")
             connection.execute("SET jit = off")  # a page takes a few milliseconds, and compiling its query 300
+            # Nor is a page worth starting other processes for, which take longer than it and all processors.
+            connection.execute("SET max_parallel_workers_per_gather = 0")
             bound = math.ceil((timeout_seconds + _GRACE_SECONDS) * 1000)
             connection.execute(f"SET statement_timeout = {bound}".encode())
 
