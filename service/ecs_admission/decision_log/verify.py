@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import LargeBinary, cast, select
+from sqlalchemy import LargeBinary, case, cast, func, select
 from sqlalchemy.engine import Connection
 
 from ecs_admission.decision_log.anchors import Anchor
@@ -21,7 +21,7 @@ from ecs_admission.decision_log.chain_rows import READING, Retained, Scope
 from ecs_admission.decision_log.chain_walk import walk_chains
 from ecs_admission.decision_log.database import translated
 from ecs_admission.decision_log.digest_walk import digests_between, newest_digest, walk_digests
-from ecs_admission.decision_log.inventory import SUFFIX, inventory_id
+from ecs_admission.decision_log.inventory import SUFFIX
 from ecs_admission.decision_log.keys import PublicKey
 from ecs_admission.decision_log.queries import LogReader
 from ecs_admission.decision_log.receipts import Receipt, check_receipts
@@ -150,22 +150,18 @@ def _through(document: dict[str, Any]) -> int | None:
 
 
 def _bodies_without_entry(reader: LogReader) -> Iterator[str]:
+    """The ids of bodies and inventories that no entry has. The database compares, a page of ids at a time."""
+    begin = func.length(bodies.c.id) - len(SUFFIX)
+    owner = case((func.substr(bodies.c.id, begin + 1) == SUFFIX, func.substr(bodies.c.id, 1, begin)), else_=bodies.c.id)
+    lonely = select(bodies.c.id).where(~select(entries.c.id).where(entries.c.id == owner).exists())
     after: str | None = None
     while True:
-        query = (
-            select(bodies.c.id, entries.c.id.label("entry"))
-            .outerjoin_from(bodies, entries, entries.c.id == bodies.c.id)
-            .order_by(bodies.c.id)
-            .limit(_BODY_PAGE)
-        )
-        if after is not None:
-            query = query.where(bodies.c.id > after)
+        ids = select(bodies.c.id).order_by(bodies.c.id).limit(_BODY_PAGE)
+        page = ids if after is None else ids.where(bodies.c.id > after)
         with translated(READING), reader.connect() as connection:
-            rows = connection.execute(query).all()
-            lonely = [row.id for row in rows if row.entry is None]
-            owners = select(entries.c.id).where(entries.c.id.in_([each.removesuffix(SUFFIX) for each in lonely]))
-            of_inventories = {inventory_id(owner) for owner in connection.execute(owners).scalars()}
-        yield from (each for each in lonely if each not in of_inventories)
-        if not rows:
-            return
-        after = rows[-1].id
+            last = connection.execute(select(func.max(page.subquery().c.id))).scalar_one()
+            if last is None:
+                return
+            found = lonely.where(bodies.c.id <= last)
+            yield from connection.execute(found if after is None else found.where(bodies.c.id > after)).scalars().all()
+        after = last
