@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
+from ecs_admission import telemetry
 from ecs_admission.engines.embedded import EmbeddedEngine
 from ecs_admission.engines.pack import Pack, load_pack
 from ecs_admission.enrich.inventory import NoInventory
@@ -30,6 +33,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if subprocess.run([ROOT / "tools" / "opa"], capture_output=True, check=False).returncode != 0:
         for item in needing:
             item.add_marker(pytest.mark.skip(reason="no OPA: tools/opa says how to get one"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A test that sets up the service's logging leaves nothing of it to the next, which may look at what is printed."""
+    yield
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each).__module__ == telemetry.__name__]:
+        root.removeHandler(handler)
+        logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,15 @@ from tests.engines.layers import folder
 from tests.engines.opa_server import OpaServer, opa_program, serve_bundle
 from tests.engines.tcp_faults import Answer, reply, serve_faults
 from tests.service.conftest import COMPLIANT, leaky
-from tests.service.running_service import OPERATION, REVIEWS, Reply, RunningService, run_command, run_service
+from tests.service.running_service import (
+    OPERATION,
+    REVIEWS,
+    Reply,
+    RunningService,
+    run_command,
+    run_service,
+    wait_until,
+)
 
 LAYER = "dev: {failurePolicy: Ignore}\n"
 
@@ -162,6 +170,10 @@ class TestWithOpa:
             assert decided(ask(subject)) == [503, "EngineUnavailable"]
         with serve_bundle(built / OPA_ARTEFACT, unix_socket=socket_path):
             assert decided(ask(subject)) == JUDGED
+            # Workers that were not ready try the engine each second: one that ends under such a try died under a call.
+            wait_until(
+                lambda: [subject.get("/readyz").status for _ in range(10)] == [200] * 10, "each worker has tried it"
+            )
         socket_path.unlink()
         assert decided(ask(subject)) == LET_THROUGH
 
