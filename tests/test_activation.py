@@ -297,9 +297,13 @@ def test_a_review_is_by_the_revision_that_it_began_with(followed: Followed) -> N
 
 def test_an_engine_is_closed_when_nobody_judges_by_it_any_more(followed: Followed) -> None:
     followed.write(SOFT)
+    # Not where Python finds out that it is not used, which may be under the very lock that closing takes.
+    assert [engine.is_closed for engine in followed.engines] == [False, False]
+    followed.activation.check()
     assert [engine.is_closed for engine in followed.engines] == [True, False]
     followed.write(HARD)
     followed.changes.clear()
+    followed.activation.check()
     assert [engine.is_closed for engine in followed.engines] == [True, True, False]
 
 
@@ -309,6 +313,7 @@ def test_a_review_that_outlives_many_changes_is_decided(followed: Followed) -> N
     assert answer.decision.outcome is Outcome.DENIED
     assert answer.response["auditAnnotations"]["policy-revision"] == before
     followed.changes.clear()
+    followed.activation.check()
     assert [engine.is_closed for engine in followed.engines] == [True, True, True, False]
 
 

@@ -9,9 +9,11 @@ the one before stays known: during a roll either may answer, both having passed 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -19,6 +21,7 @@ from typing import Final, Protocol
 from ecs_admission.delivery import Delivery, Serials
 from ecs_admission.engines.bundles.served import ServedBundle, serve_merged, serve_signed
 from ecs_admission.engines.pack import Pack
+from ecs_admission.engines.protocol import PolicyEngine
 from ecs_admission.errors import AdmissionError, PolicyUnavailableError, RecordUnavailableError
 from ecs_admission.model import Refusal
 from ecs_admission.places import PolicyPlace
@@ -77,6 +80,7 @@ class Activation:
         self._switch = threading.RLock()
         self._delivery = delivery
         self._serials = serials
+        self._unused: deque[PolicyEngine] = deque()
         self._seen: Hashable = None
         self._unknown_until = 0.0
         self._by_last_good = ""
@@ -94,6 +98,9 @@ class Activation:
 
     def check(self) -> None:
         """Activate what is there now, where it has changed. Never raises for what is wrong with it."""
+        while self._unused:
+            with contextlib.suppress(IndexError):  # another thread was faster
+                self._unused.popleft().close()
         with self._lock:
             found: Hashable = None
             try:
@@ -189,8 +196,9 @@ class Activation:
         if self._serials is not None:
             self._serials.check(pack.mark)
         revision = self._prepare(pack)
-        # Reviews that began with a revision go on with it, however many come after. Its engine closes with the last.
-        weakref.finalize(revision, revision.engine.close).atexit = False
+        # Reviews that began with a revision go on with it, however many come after. Its engine is to close with the
+        # last, and not here: this may run wherever Python collects garbage, under a lock that closing takes as well.
+        weakref.finalize(revision, self._unused.append, revision.engine).atexit = False
         if self._delivery is not None:
             self._delivery.keep(pack)
         if self._serials is not None:
